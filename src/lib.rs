@@ -21,5 +21,6 @@ pub mod config;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;
+pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -1,0 +1,124 @@
+//! One batch from queue to answers: its transaction, and what happens when that fails.
+
+use super::{
+    Job,
+    transaction::{self, Broken},
+};
+use crate::{
+    metrics::Metrics,
+    model::{
+        Error, Result,
+        message::{NewMessage, Sent},
+    },
+    store::failure::{Class, Failure, classify},
+};
+use prometheus::IntCounter;
+use sea_orm::{DatabaseConnection, DbErr};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Transactions that one batch may lose to others. (Losing the connection is limited by `database.timeout` alone: after a
+/// restart of the database every connection of the pool is found broken, one after the other.)
+const CONFLICTS: u32 = 6;
+
+/// The pause before the second attempt; it doubles with each further one, up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// What a worker needs to run batches.
+#[derive(Debug)]
+pub(super) struct Batches {
+    pool: DatabaseConnection,
+    metrics: Metrics,
+    timeout: Duration,
+    conflicts: IntCounter,
+    reconnects: IntCounter,
+    splits: IntCounter,
+}
+
+impl Batches {
+    pub(super) fn new(pool: DatabaseConnection, metrics: Metrics, timeout: Duration) -> Self {
+        let retries = |reason| metrics.batch_retries.with_label_values(&[reason]);
+        let (conflicts, reconnects, splits) = (retries("conflict"), retries("connection"), retries("split"));
+        Self { pool, metrics, timeout, conflicts, reconnects, splits }
+    }
+
+    /// Writes a batch and answers every send in it.
+    pub(super) async fn run(&self, batch: Vec<Job>) {
+        self.metrics.send_queue.sub(i64::try_from(batch.len()).unwrap_or_default());
+        // Nobody waits for these any more: under overload they would only delay those that somebody waits for.
+        let (messages, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().filter(|job| !job.answer.is_closed()).map(|job| (job.message, job.answer)).unzip();
+        if messages.is_empty() {
+            return;
+        }
+        let answered = self.write(&messages).await;
+        for (answer, result) in answers.into_iter().zip(answered) {
+            // Whoever went away meanwhile finds the message in the log.
+            drop(answer.send(result));
+        }
+    }
+
+    async fn write(&self, messages: &[NewMessage]) -> Vec<Result<Sent>> {
+        match self.attempt(messages).await {
+            Ok(answers) => answers,
+            Err(cause) if messages.len() > 1 && classify(&cause) == Class::Defect => {
+                tracing::warn!(%cause, sends = messages.len(), "a batch of sends failed; they are written one by one");
+                self.splits.inc();
+                let mut answers = Vec::with_capacity(messages.len());
+                for message in messages.chunks(1) {
+                    match self.attempt(message).await {
+                        Ok(answer) => answers.extend(answer),
+                        Err(cause) => answers.push(Err(Failure::from(cause).into())),
+                    }
+                }
+                answers
+            }
+            Err(cause) => {
+                let error = Error::from(Failure::from(cause));
+                messages.iter().map(|_| Err(error.clone())).collect()
+            }
+        }
+    }
+
+    /// Runs the transaction, again while that can help, all within `database.timeout`.
+    async fn attempt(&self, messages: &[NewMessage]) -> Result<Vec<Result<Sent>>, DbErr> {
+        let deadline = Instant::now() + self.timeout;
+        let mut pause = PAUSE;
+        let mut conflicts = 0;
+        loop {
+            self.metrics.batch_size.observe(f64::from(u32::try_from(messages.len()).unwrap_or(u32::MAX)));
+            let timer = self.metrics.batch_seconds.start_timer();
+            let outcome = timeout_at(deadline, transaction::run(&self.pool, messages)).await;
+            timer.observe_duration();
+            let Ok(outcome) = outcome else { return Err(late()) };
+            let Broken { cause, committing } = match outcome {
+                Ok(answers) => return Ok(answers),
+                Err(broken) => broken,
+            };
+            match classify(&cause) {
+                Class::Conflict if conflicts < CONFLICTS => {
+                    conflicts += 1;
+                    self.conflicts.inc();
+                }
+                // A connection that broke before the commit was sent has written nothing. After that nobody knows: only the
+                // sender may repeat it, under its `clientId`.
+                Class::Away if !committing => self.reconnects.inc(),
+                _ => return Err(cause),
+            }
+            if timeout_at(deadline, sleep(jittered(pause))).await.is_err() {
+                return Err(cause);
+            }
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+}
+
+fn late() -> DbErr {
+    DbErr::ConnectionAcquire(sea_orm::error::ConnAcquireErr::Timeout)
+}
+
+/// Between half and the whole of `pause`, so that two that collided do not collide again.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(0.5..=1.0))
+}

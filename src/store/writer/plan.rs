@@ -1,0 +1,210 @@
+//! What a batch writes, decided from what was read under locks. Pure: no statement, no waiting.
+
+use crate::model::{
+    ClientId, ConversationId, Error, Result, UserId,
+    conversation::direct_key,
+    message::{Message, NewMessage, Sent, Text},
+    upload::MediaName,
+};
+use sea_orm::prelude::Uuid;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A conversation as it stands under its lock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conversation {
+    pub(super) id: Uuid,
+    pub(super) last_number: i64,
+}
+
+/// What the transaction read.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Those of the batch who exist and are not deleted.
+    pub(super) people: HashSet<Uuid>,
+    /// By direct key.
+    pub(super) conversations: HashMap<String, Conversation>,
+    /// The last number of each log.
+    pub(super) logs: BTreeMap<Uuid, i64>,
+    /// Messages that a (sender, client id) of the batch already names.
+    pub(super) known: HashMap<(Uuid, Uuid), Message>,
+}
+
+/// What to write and what to answer.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// For each send of the batch, in its order.
+    pub(super) answers: Vec<Result<Sent>>,
+    pub(super) messages: Vec<Row>,
+    /// Conversations that moved, by id: the index of their last message in `messages`.
+    pub(super) conversations: BTreeMap<Uuid, usize>,
+    /// Logs that moved, by user: their last number.
+    pub(super) logs: BTreeMap<Uuid, i64>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A row of `messages`.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) new: NewMessage,
+    pub(super) conversation: Uuid,
+    pub(super) number: i64,
+}
+
+/// A row of `user_events`.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) user: Uuid,
+    pub(super) seq: i64,
+    /// The index in [`Plan::messages`].
+    pub(super) message: usize,
+}
+
+/// What can be said about a send before anything is locked.
+pub(super) fn check(message: &NewMessage, people: &HashSet<Uuid>) -> Result<()> {
+    if message.sender == message.receiver {
+        Err(Error::SelfMessage)
+    } else if !people.contains(&message.sender.0) {
+        Err(Error::AccountDeleted)
+    } else if !people.contains(&message.receiver.0) {
+        Err(Error::ReceiverNotFound)
+    } else {
+        Ok(())
+    }
+}
+
+/// Gives out the numbers.
+pub(super) fn plan(batch: &[NewMessage], mut facts: Facts) -> Plan {
+    let mut plan = Plan::default();
+    for new in batch {
+        let answer = place(&mut plan, &mut facts, new);
+        plan.answers.push(answer);
+    }
+    plan
+}
+
+fn place(plan: &mut Plan, facts: &mut Facts, new: &NewMessage) -> Result<Sent> {
+    check(new, &facts.people)?;
+    let name = new.client_id.map(|ClientId(client)| (new.sender.0, client));
+    if let Some(first) = name.and_then(|name| facts.known.get(&name)) {
+        return repeat(first, new.receiver);
+    }
+    let unlocked = |what: &str| Error::internal("database", format_args!("{what} of message {} is missing", new.id));
+    // All three are looked up before any number is given: a send that fails must leave no gap.
+    let conversation =
+        facts.conversations.get_mut(&direct_key(new.sender, new.receiver)).ok_or_else(|| unlocked("the conversation"))?;
+    let members = [new.sender.0, new.receiver.0];
+    if !members.iter().all(|user| facts.logs.contains_key(user)) {
+        return Err(unlocked("a log"));
+    }
+
+    conversation.last_number += 1;
+    let index = plan.messages.len();
+    plan.conversations.insert(conversation.id, index);
+    let mut entries = Vec::with_capacity(members.len());
+    for user in members {
+        let Some(seq) = facts.logs.get_mut(&user) else { return Err(unlocked("a log")) };
+        *seq += 1;
+        plan.logs.insert(user, *seq);
+        plan.entries.push(Entry { user, seq: *seq, message: index });
+        entries.push((UserId(user), *seq));
+    }
+    let row = Row { new: new.clone(), conversation: conversation.id, number: conversation.last_number };
+    let message = row.message();
+    plan.messages.push(row);
+    if let Some(name) = name {
+        facts.known.insert(name, message.clone());
+    }
+    Ok(Sent { message, entries, first: true })
+}
+
+fn repeat(first: &Message, receiver: UserId) -> Result<Sent> {
+    if first.receiver_id == receiver {
+        Ok(Sent { message: first.clone(), entries: Vec::new(), first: false })
+    } else {
+        Err(Error::ClientIdReused)
+    }
+}
+
+impl Row {
+    /// The message as everybody sees it; nothing needs to be read again.
+    fn message(&self) -> Message {
+        let new = &self.new;
+        Message {
+            id: new.id,
+            sender_id: new.sender,
+            receiver_id: new.receiver,
+            text: new.text.as_ref().map(|text| Text::as_str(text).to_owned()),
+            image: new.image.as_ref().map(MediaName::url),
+            client_id: new.client_id,
+            created_at: new.created_at,
+            updated_at: new.created_at,
+            conversation_id: ConversationId(self.conversation),
+            number: self.number,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{MessageId, Timestamp};
+
+    fn message(sender: UserId, receiver: UserId, client_id: Option<ClientId>) -> NewMessage {
+        NewMessage {
+            id: MessageId::new(),
+            sender,
+            receiver,
+            client_id,
+            text: None,
+            image: None,
+            created_at: Timestamp::default(),
+        }
+    }
+
+    fn facts(a: UserId, b: UserId) -> Facts {
+        Facts {
+            people: HashSet::from([a.0, b.0]),
+            conversations: HashMap::from([(direct_key(a, b), Conversation { id: Uuid::now_v7(), last_number: 4 })]),
+            logs: BTreeMap::from([(a.0, 10), (b.0, 20)]),
+            known: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_send_that_fails_leaves_no_gap_in_any_number() {
+        let (ann, bob, nobody) = (UserId::new(), UserId::new(), UserId::new());
+        let batch = [message(ann, bob, None), message(ann, nobody, None), message(bob, ann, None), message(ann, ann, None)];
+
+        let plan = plan(&batch, facts(ann, bob));
+
+        assert_eq!(plan.messages.iter().map(|row| row.number).collect::<Vec<_>>(), [5, 6]);
+        assert_eq!(plan.logs, BTreeMap::from([(ann.0, 12), (bob.0, 22)]));
+        assert_eq!(plan.answers[1], Err(Error::ReceiverNotFound));
+        assert_eq!(plan.answers[3], Err(Error::SelfMessage));
+        assert_eq!(plan.answers[2].as_ref().map(|sent| sent.entries.clone()), Ok(vec![(bob, 22), (ann, 12)]));
+    }
+
+    #[test]
+    fn one_client_id_twice_in_a_batch_is_one_message() {
+        let (ann, bob, name) = (UserId::new(), UserId::new(), Some(ClientId::new()));
+        let batch = [message(ann, bob, name), message(ann, bob, name), message(bob, ann, name)];
+
+        let plan = plan(&batch, facts(ann, bob));
+
+        assert_eq!(plan.messages.len(), 2, "Bob's is another one: a client id belongs to its sender");
+        let ids: Vec<_> = plan.answers.iter().flatten().map(|sent| (sent.message.id, sent.first)).collect();
+        assert_eq!(ids, [(batch[0].id, true), (batch[0].id, false), (batch[2].id, true)]);
+    }
+
+    #[test]
+    fn a_client_id_that_named_a_message_to_somebody_else_is_refused() {
+        let (ann, bob, cid, name) = (UserId::new(), UserId::new(), UserId::new(), Some(ClientId::new()));
+        let mut facts = facts(ann, bob);
+        facts.people.insert(cid.0);
+
+        let plan = plan(&[message(ann, bob, name), message(ann, cid, name)], facts);
+
+        assert_eq!(plan.answers[1], Err(Error::ClientIdReused));
+        assert_eq!(plan.messages.len(), 1);
+    }
+}
