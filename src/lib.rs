@@ -17,6 +17,7 @@
 //!
 //! `docs/ARCHITECTURE.md` says why.
 
+pub mod backplane;
 pub mod config;
 pub mod lifecycle;
 pub mod metrics;

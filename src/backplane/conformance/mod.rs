@@ -1,0 +1,149 @@
+//! The contract as tests: one body for every backplane, and what only several nodes on one Redis can show.
+//!
+//! Each test has a redis-server of its own. "Nothing else arrives" is proved by a marker that is sent afterwards.
+
+use serde_json::value::RawValue;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+use super::{Attached, Backplane, Online, Reason, Signal, Signals};
+use crate::{
+    config::{Cluster, Quota},
+    lifecycle::Lifecycle,
+    metrics::Metrics,
+    model::{
+        NodeId, SessionId, UserId,
+        event::{Envelope, Event, EventKind},
+    },
+};
+use server::Server;
+
+mod faults;
+mod nodes;
+mod server;
+mod shared;
+
+/// Far longer than anything takes; only a broken backplane gets there.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One hubbub node, as far as the backplane goes.
+struct Node {
+    backplane: Backplane,
+    signals: Signals,
+    lifecycle: Lifecycle,
+    metrics: Metrics,
+}
+
+impl Node {
+    fn local() -> Self {
+        let (lifecycle, metrics) = (Lifecycle::new(), Metrics::new().expect("series are fine"));
+        let (backplane, signals) = Backplane::local(&lifecycle, metrics.clone());
+        Self { backplane, signals, lifecycle, metrics }
+    }
+
+    fn redis(server: &Server) -> Self {
+        let (lifecycle, metrics) = (Lifecycle::new(), Metrics::new().expect("series are fine"));
+        let (backplane, signals) =
+            Backplane::redis(&server.config(), &cluster(), &lifecycle, metrics.clone()).expect("the url is fine");
+        Self { backplane, signals, lifecycle, metrics }
+    }
+
+    /// Attaches until the fence stands.
+    async fn fences(&self, user: UserId) {
+        let fenced = async {
+            while self.backplane.attach(user).await == Attached::Later {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, fenced).await.expect("the attach is fenced in time");
+    }
+
+    /// Pulls signals until one is what is looked for.
+    async fn pulls<T>(&mut self, what: &str, find: impl Fn(Signal) -> Option<T>) -> T {
+        let pulling = async {
+            loop {
+                let signal = self.signals.recv().await.expect("the backplane lives");
+                if let Some(found) = find(signal) {
+                    return found;
+                }
+            }
+        };
+        match timeout(PATIENCE, pulling).await {
+            Ok(found) => found,
+            Err(_) => panic!("never pulled: {what}"),
+        }
+    }
+
+    async fn pulls_reconcile(&mut self, reasons: &[Reason]) -> Reason {
+        let find = |signal| match signal {
+            Signal::Reconcile(reason) if reasons.contains(&reason) => Some(reason),
+            _ => None,
+        };
+        self.pulls(&format!("a reconcile for one of {reasons:?}"), find).await
+    }
+
+    /// Pulls envelopes up to and with the one for `last`, and lists whom they were for.
+    async fn pulls_envelopes_until(&mut self, last: UserId) -> Vec<UserId> {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&last) {
+            let find = |signal| match signal {
+                Signal::Envelope(envelope) => Some(envelope.entries.first().expect("somebody").0),
+                _ => None,
+            };
+            seen.push(self.pulls("an envelope", find).await);
+        }
+        seen
+    }
+
+    /// Waits until exactly these people are shown as online here.
+    async fn shows_online(&self, users: &[UserId]) {
+        let mut users = users.to_vec();
+        users.sort_unstable();
+        let mut online = self.backplane.online();
+        let shown = timeout(PATIENCE, online.wait_for(|online| *online.users == users)).await;
+        assert!(shown.is_ok(), "never shown: {users:?}; last: {:?}", self.online().users);
+    }
+
+    fn online(&self) -> Online {
+        self.backplane.online().borrow().clone()
+    }
+
+    /// Lives no more: neither renews nor leaves.
+    fn dies(&self) {
+        self.lifecycle.stop();
+    }
+
+    /// Waits until that node's lease is gone.
+    async fn suspects(&self, node: NodeId) {
+        let suspected = async { while !self.backplane.suspects().await.contains(&node) {} };
+        timeout(PATIENCE, suspected).await.expect("the dead node is suspected in time");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.lifecycle.stop();
+    }
+}
+
+/// Intervals short enough for a test, and a lease that a busy machine doesn't lose.
+fn cluster() -> Cluster {
+    Cluster {
+        beat: Duration::from_millis(200),
+        lease: Duration::from_secs(3),
+        database_beat: Duration::from_secs(1),
+        beacon: Duration::from_millis(100),
+        deaf_after: Duration::from_secs(2),
+        revocation_poll: Duration::from_millis(500),
+    }
+}
+
+fn envelope(users: &[UserId]) -> Envelope {
+    let payload = RawValue::from_string(r#"{"text":"hello"}"#.to_owned()).expect("json");
+    let event = Event { kind: EventKind::NewMessage, payload: Arc::from(payload) };
+    Envelope { event, entries: users.iter().map(|user| (*user, 1)).collect() }
+}
+
+fn quota(burst: u32) -> Quota {
+    Quota { burst, every: Duration::from_secs(60) }
+}

@@ -1,0 +1,168 @@
+//! What several nodes on one Redis do together while nothing is wrong.
+
+use super::*;
+
+#[tokio::test]
+async fn an_envelope_reaches_the_node_of_its_person_once_and_no_other() {
+    let server = Server::start();
+    let [a, mut b, mut c] = [Node::redis(&server), Node::redis(&server), Node::redis(&server)];
+    let [on_b, on_c, on_both] = [UserId::new(), UserId::new(), UserId::new()];
+    a.fences(UserId::new()).await;
+    b.fences(on_b).await;
+    b.fences(on_both).await;
+    c.fences(on_c).await;
+    c.fences(on_both).await;
+
+    a.backplane.publish(envelope(&[on_b]));
+    a.backplane.publish(envelope(&[on_both]));
+
+    assert_eq!(b.pulls_envelopes_until(on_both).await, [on_b, on_both]);
+    assert_eq!(c.pulls_envelopes_until(on_both).await, [on_both]);
+}
+
+#[tokio::test]
+async fn a_node_is_told_only_the_entries_of_its_own_people() {
+    let server = Server::start();
+    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+    let [ann, bob] = [UserId::new(), UserId::new()];
+    a.fences(ann).await;
+    b.fences(bob).await;
+
+    a.backplane.publish(envelope(&[ann, bob]));
+
+    let told = b.pulls("an envelope", |signal| match signal {
+        Signal::Envelope(envelope) => Some(envelope),
+        _ => None,
+    });
+    let told = told.await;
+    assert_eq!((told.entries, told.event.payload.get()), (vec![(bob, 1)], r#"{"text":"hello"}"#));
+}
+
+#[tokio::test]
+async fn a_person_who_left_is_not_told_any_more() {
+    let server = Server::start();
+    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+    let [ann, marker] = [UserId::new(), UserId::new()];
+    a.fences(UserId::new()).await;
+    b.fences(ann).await;
+
+    b.backplane.detach(ann);
+    // Written after the detach, on the same connection.
+    b.fences(marker).await;
+    a.backplane.publish(envelope(&[ann]));
+    a.backplane.publish(envelope(&[marker]));
+
+    assert_eq!(b.pulls_envelopes_until(marker).await, [marker]);
+}
+
+#[tokio::test]
+async fn everybody_sees_who_is_online_everywhere() {
+    let server = Server::start();
+    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+    let [ann, bob, carl] = [UserId::new(), UserId::new(), UserId::new()];
+    a.fences(ann).await;
+    b.fences(bob).await;
+    a.shows_online(&[ann, bob]).await;
+    b.shows_online(&[ann, bob]).await;
+
+    // On both nodes at once, then only on one, then on none.
+    a.fences(carl).await;
+    b.fences(carl).await;
+    a.shows_online(&[ann, bob, carl]).await;
+    a.backplane.detach(carl);
+    a.backplane.detach(ann);
+    b.shows_online(&[bob, carl]).await;
+    b.backplane.detach(carl);
+    a.shows_online(&[bob]).await;
+
+    let newcomer = Node::redis(&server);
+    newcomer.shows_online(&[bob]).await;
+}
+
+#[tokio::test]
+async fn a_crowd_is_registered_and_seen() {
+    let server = Server::start();
+    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+    let crowd: Vec<UserId> = (0..3000).map(|_| UserId::new()).collect();
+    b.fences(UserId::new()).await;
+    let fences = futures_util::future::join_all(crowd.iter().map(|user| a.fences(*user)));
+    fences.await;
+    let seen = async {
+        let mut online = b.backplane.online();
+        online.wait_for(|online| crowd.iter().all(|user| online.users.binary_search(user).is_ok())).await.map(drop)
+    };
+    timeout(PATIENCE, seen).await.expect("in time").expect("the backplane lives");
+}
+
+#[tokio::test]
+async fn a_revoked_session_is_signalled_on_every_node() {
+    let server = Server::start();
+    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+    a.fences(UserId::new()).await;
+    b.fences(UserId::new()).await;
+    let session = SessionId::new();
+
+    a.backplane.revoke(session);
+
+    let revoked = b.pulls("the revocation", |signal| match signal {
+        Signal::Revoked(session) => Some(session),
+        _ => None,
+    });
+    assert_eq!(revoked.await, session);
+}
+
+#[tokio::test]
+async fn nodes_share_their_buckets() {
+    let server = Server::start();
+    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+    a.fences(UserId::new()).await;
+    b.fences(UserId::new()).await;
+
+    assert_eq!(a.backplane.take("ann", quota(2), PATIENCE).await, Ok(()));
+    assert_eq!(b.backplane.take("ann", quota(2), PATIENCE).await, Ok(()));
+    assert!(a.backplane.take("ann", quota(2), PATIENCE).await.is_err());
+    assert!(b.backplane.peek("ann", quota(2), PATIENCE).await.is_err());
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_in_order_keeps_its_people_online_for_a_while() {
+    let server = Server::start();
+    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+    let [ann, bob] = [UserId::new(), UserId::new()];
+    a.fences(ann).await;
+    b.fences(bob).await;
+    b.shows_online(&[ann, bob]).await;
+
+    a.backplane.publish(envelope(&[bob]));
+    a.backplane.close().await;
+
+    assert_eq!(b.pulls_envelopes_until(bob).await, [bob], "what was queued is told first");
+    let left = server.run(&format!("PTTL test:{{{}}}:lease", a.backplane.node()));
+    let left: u64 = left.lines().next().and_then(|line| line.strip_prefix(':')?.parse().ok()).expect("a lease");
+    assert!(left > 10_000, "{left} ms");
+    assert_eq!(*b.online().users, [ann, bob]);
+}
+
+#[tokio::test]
+async fn a_swept_node_leaves_no_key_behind() {
+    let server = Server::start();
+    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+    let [ann, bob] = [UserId::new(), UserId::new()];
+    a.fences(ann).await;
+    a.fences(bob).await;
+    b.fences(bob).await;
+    a.backplane.detach(ann);
+    b.shows_online(&[bob]).await;
+
+    a.dies();
+    let dead = a.backplane.node();
+    b.suspects(dead).await;
+    b.backplane.sweep(dead).await;
+
+    let keys = server.run("KEYS *");
+    let of_the_dead: Vec<&str> = keys.lines().filter(|key| key.contains(&dead.to_string()) && !key.ends_with(":sweep")).collect();
+    assert!(of_the_dead.is_empty(), "{of_the_dead:?}");
+    assert!(!keys.contains(&ann.to_string()));
+    assert!(!server.run(&format!("HKEYS test:presence:{{{bob}}}")).contains(&dead.to_string()));
+    assert_eq!(*b.online().users, [bob]);
+}

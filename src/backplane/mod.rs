@@ -1,0 +1,278 @@
+//! What nodes tell each other, and who is online where. Two implementations: [`Local`], for a node alone, and
+//! [`Redis`]. One conformance suite (`conformance.rs`) runs against both.
+//!
+//! # Contract
+//! - **Hints, not truth.** What [`Backplane::publish`] carries is already committed. A hint may be lost, doubled or
+//!   reordered; whoever pulls [`Signal`]s compares numbers and reads the log where one is missing.
+//! - **Publishing never waits and never fails.** [`Backplane::publish`] puts the envelope in a bounded queue and
+//!   returns. This node's own users are served at once, with Redis away, too. What could not be told to others is
+//!   counted, and made good by asking every node to reconcile as soon as that is possible.
+//! - **A node has one inbox** and never subscribes per user. Everything that goes into it is numbered; a beacon goes
+//!   through it once a second. A number missing, doubled or lower than expected, no beacon for `cluster.deaf_after`,
+//!   a Redis reconnect, or a lost lease: the implementation repairs itself (re-subscribe, new node id and
+//!   re-registration of everybody where the lease was lost) and then yields [`Signal::Reconcile`].
+//! - **Attach fence.** After [`Backplane::attach`] answered [`Attached::Fenced`], every envelope for that user that
+//!   is committed from then on is told to this node. The caller must read the user's position *after* that answer.
+//!   `Attached::Later`: Redis is away; the implementation registers the user when it is back and then yields
+//!   `Reconcile`. Attaching twice is harmless. [`Backplane::detach`] never waits. The caller calls them for one user
+//!   in order; the implementation writes them in that order.
+//! - **Signals are pulled** by one consumer. The queue is bounded; when the consumer is slow, signals are dropped and
+//!   one `Reconcile` takes their place.
+//! - **Presence** is the union of what live nodes attached. It freezes while Redis is away (unknown is never shown as
+//!   offline).
+//! - Every wait is bounded by `redis.timeout`.
+
+use crate::{
+    config::{self, Quota},
+    lifecycle::Lifecycle,
+    metrics::Metrics,
+    model::{NodeId, Result, SessionId, UserId, event::Envelope},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{mpsc, watch};
+
+pub mod gcra;
+pub mod local;
+pub mod redis;
+mod roster;
+mod signals;
+
+#[cfg(test)]
+mod conformance;
+
+use local::Local;
+use redis::Redis;
+
+/// What the consumer of a backplane has to act on.
+#[derive(Debug, Clone)]
+pub enum Signal {
+    /// New entries in logs, some of them of users on this node.
+    Envelope(Envelope),
+    /// Compare the position of every local user with the database and deliver what is missing.
+    Reconcile(Reason),
+    /// A session was revoked somewhere: close its sockets. Only a hint; the poll of the database is the rule.
+    Revoked(SessionId),
+}
+
+/// Why a reconcile is asked for; the label of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The node did not hear its own beacon.
+    Deaf,
+    /// A number was missing or lower than expected in the inbox.
+    InboxGap,
+    /// The connection to Redis was made again.
+    Reconnected,
+    /// The node had lost its lease and came back under a new id.
+    LeaseLost,
+    /// Another node could not tell what it had committed.
+    PublishFailed,
+    /// Another node died.
+    PeerDied,
+    /// Signals were dropped because the consumer was slow.
+    Overflow,
+    /// Users attached while Redis was away were registered.
+    LateAttach,
+}
+
+impl Reason {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Deaf => "deaf",
+            Self::InboxGap => "inbox_gap",
+            Self::Reconnected => "reconnected",
+            Self::LeaseLost => "lease_lost",
+            Self::PublishFailed => "publish_failed",
+            Self::PeerDied => "peer_died",
+            Self::Overflow => "overflow",
+            Self::LateAttach => "late_attach",
+        }
+    }
+}
+
+/// How an attach ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attached {
+    /// Registered: what is committed from now on is told to this node.
+    Fenced,
+    /// Redis is away; it will be done later, followed by a reconcile.
+    Later,
+}
+
+/// Who is online.
+#[derive(Debug, Clone, Default)]
+pub struct Online {
+    /// Rises with every change; equal versions mean equal lists.
+    pub version: u64,
+    /// Sorted, without repeats.
+    pub users: Arc<Vec<UserId>>,
+}
+
+/// How well a node hears the others: for `/ready`'s body and metrics, never for its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    pub connected: bool,
+    /// Time since the node last heard its own beacon; zero for [`Local`].
+    pub beacon_age: Duration,
+    pub deaf: bool,
+}
+
+/// The closed set of backplanes; the only place that tells them apart.
+#[derive(Clone, Debug)]
+pub enum Backplane {
+    Local(Local),
+    Redis(Redis),
+}
+
+/// The consumer's end of a backplane.
+pub type Signals = mpsc::Receiver<Signal>;
+
+impl Backplane {
+    /// The bus of a node alone.
+    pub fn local(lifecycle: &Lifecycle, metrics: Metrics) -> (Self, Signals) {
+        let (local, signals) = Local::new(lifecycle, metrics);
+        (Self::Local(local), signals)
+    }
+
+    /// The bus of many nodes. Connects in the background and keeps trying, so this succeeds while Redis is away, too.
+    /// Its tasks end when the node stops; call [`Backplane::close`] before that. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`crate::model::Error::Internal`] if `redis.url` can't be understood.
+    pub fn redis(
+        config: &config::Redis,
+        cluster: &config::Cluster,
+        lifecycle: &Lifecycle,
+        metrics: Metrics,
+    ) -> Result<(Self, Signals)> {
+        let (redis, signals) = Redis::new(config, cluster, lifecycle, metrics)?;
+        Ok((Self::Redis(redis), signals))
+    }
+
+    /// Waits until this node hears the others, for `patience` at most. A node that serves before that works, but shares
+    /// no limits yet and tells the others nothing.
+    pub async fn settle(&self, patience: Duration) {
+        let settled = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(10));
+            while self.health().deaf || !self.health().connected {
+                ticks.tick().await;
+            }
+        };
+        if tokio::time::timeout(patience, settled).await.is_err() {
+            tracing::warn!("Redis does not answer yet; starting without it");
+        }
+    }
+
+    /// This node's id; changes when it lost its lease.
+    pub fn node(&self) -> NodeId {
+        match self {
+            Self::Local(local) => local.node(),
+            Self::Redis(redis) => redis.node(),
+        }
+    }
+
+    /// Tells the nodes of everybody in `envelope.entries`, this one included. See the contract.
+    pub fn publish(&self, envelope: Envelope) {
+        match self {
+            Self::Local(local) => local.publish(envelope),
+            Self::Redis(redis) => redis.publish(envelope),
+        }
+    }
+
+    /// Tells every node that a session was revoked. A hint.
+    pub fn revoke(&self, session: SessionId) {
+        match self {
+            Self::Local(local) => local.revoke(session),
+            Self::Redis(redis) => redis.revoke(session),
+        }
+    }
+
+    /// This node has sockets of `user` from now on.
+    pub async fn attach(&self, user: UserId) -> Attached {
+        match self {
+            Self::Local(local) => local.attach(user),
+            Self::Redis(redis) => redis.attach(user).await,
+        }
+    }
+
+    /// This node has no sockets of `user` any more.
+    pub fn detach(&self, user: UserId) {
+        match self {
+            Self::Local(local) => local.detach(user),
+            Self::Redis(redis) => redis.detach(user),
+        }
+    }
+
+    /// Who is online, and the place to watch for changes.
+    pub fn online(&self) -> watch::Receiver<Online> {
+        match self {
+            Self::Local(local) => local.online(),
+            Self::Redis(redis) => redis.online(),
+        }
+    }
+
+    /// Takes one from the bucket `key`. `Err` says how long to wait for the next.
+    ///
+    /// With Redis, all nodes share the bucket; without an answer within `deadline` the node decides from its memory.
+    ///
+    /// # Errors
+    /// The time until one is there again.
+    pub async fn take(&self, key: &str, quota: Quota, deadline: Duration) -> Result<(), Duration> {
+        if quota.burst == 0 {
+            return Ok(());
+        }
+        match self {
+            Self::Local(local) => local.take(key, quota),
+            Self::Redis(redis) => redis.take(key, quota, deadline).await,
+        }
+    }
+
+    /// Whether one could be taken, without taking it.
+    ///
+    /// # Errors
+    /// As [`Backplane::take`].
+    pub async fn peek(&self, key: &str, quota: Quota, deadline: Duration) -> Result<(), Duration> {
+        if quota.burst == 0 {
+            return Ok(());
+        }
+        match self {
+            Self::Local(local) => local.peek(key, quota),
+            Self::Redis(redis) => redis.peek(key, quota, deadline).await,
+        }
+    }
+
+    /// Nodes that are registered but whose lease ran out: dead, or cut off from Redis. The caller knows which, and
+    /// calls [`Backplane::sweep`] for the dead.
+    pub async fn suspects(&self) -> Vec<NodeId> {
+        match self {
+            Self::Local(_) => Vec::new(),
+            Self::Redis(redis) => redis.suspects().await,
+        }
+    }
+
+    /// Forgets a dead node: its people, its inbox, its lease. Of several callers one does the work; all nodes then
+    /// reconcile.
+    pub async fn sweep(&self, node: NodeId) {
+        match self {
+            Self::Local(_) => {}
+            Self::Redis(redis) => redis.sweep(node).await,
+        }
+    }
+
+    /// How well this node hears.
+    pub fn health(&self) -> Health {
+        match self {
+            Self::Local(_) => Health { connected: true, beacon_age: Duration::ZERO, deaf: false },
+            Self::Redis(redis) => redis.health(),
+        }
+    }
+
+    /// Leaves in order: flushes what is queued (bounded by `redis.timeout`), leaves this node's entries to a lease of
+    /// 30 s, so that people who move to another node never look offline, and stops.
+    pub async fn close(&self) {
+        match self {
+            Self::Local(_) => {}
+            Self::Redis(redis) => redis.close().await,
+        }
+    }
+}

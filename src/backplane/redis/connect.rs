@@ -1,0 +1,160 @@
+//! The connections: a small pool for commands, and one that only subscribes. Both connect in the background, keep
+//! trying for ever, and are started again should their task end.
+
+use fred::{
+    clients::{Client, Pool, SubscriberClient},
+    interfaces::ClientLike,
+    types::{
+        Builder, RespVersion,
+        config::{Config, ReconnectPolicy, UnresponsiveConfig},
+    },
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config,
+    lifecycle::Lifecycle,
+    model::{Error, Result},
+};
+
+/// Commands that may wait in a client. Far more than the bounded producers make: a client whose queue is full can't
+/// even queue its own reconnect.
+const COMMANDS: usize = 65_536;
+/// Messages that the subscriber may be ahead of us; what doesn't fit is noticed by its number.
+const MESSAGES: usize = 16_384;
+/// Between two attempts to connect: at first, and at most. A node should hear again well within a second after Redis
+/// is back, so the maximum is small.
+const RECONNECT_MS: (u32, u32) = (50, 500);
+
+/// See the module.
+pub(super) struct Link {
+    pool: Pool,
+    pub(super) subscriber: SubscriberClient,
+    /// Whether Redis is known not to answer.
+    away: AtomicBool,
+    timeout: Duration,
+    closed: CancellationToken,
+}
+
+impl Link {
+    /// # Errors
+    /// If the URL is none that names a Redis.
+    pub(super) fn new(config: &config::Redis) -> Result<Self> {
+        let wrong = |cause| Error::internal("redis", cause);
+        let mut server = Config::from_url(&config.url).map_err(wrong)?;
+        // Redis may be away when the node starts.
+        server.fail_fast = false;
+        server.version = RespVersion::RESP3;
+        let mut builder = Builder::from_config(server);
+        builder
+            .with_performance_config(|performance| {
+                performance.default_command_timeout = config.timeout;
+                performance.broadcast_channel_capacity = MESSAGES;
+            })
+            .with_connection_config(|connection| {
+                connection.connection_timeout = config.timeout;
+                connection.internal_command_timeout = config.timeout;
+                // A retry inside the client could double a publish, or write behind our back after we gave up.
+                connection.max_command_attempts = 1;
+                connection.max_command_buffer_len = COMMANDS;
+                connection.reconnect_on_auth_error = true;
+                connection.tcp.nodelay = Some(true);
+                connection.unresponsive = UnresponsiveConfig {
+                    max_timeout: Some(config.timeout * 2),
+                    interval: (config.timeout / 2).max(Duration::from_millis(10)),
+                };
+            })
+            .set_policy(ReconnectPolicy::new_exponential(0, RECONNECT_MS.0, RECONNECT_MS.1, 2));
+        Ok(Self {
+            pool: builder.build_pool(config.connections.max(1)).map_err(wrong)?,
+            subscriber: builder.build_subscriber_client().map_err(wrong)?,
+            away: AtomicBool::new(false),
+            timeout: config.timeout,
+            closed: CancellationToken::new(),
+        })
+    }
+
+    /// Starts every connection and keeps it.
+    pub(super) fn start(&self, lifecycle: &Lifecycle) {
+        for client in self.pool.clients() {
+            self.supervise(client.clone(), lifecycle);
+        }
+        self.supervise(self.subscriber.clone(), lifecycle);
+    }
+
+    /// The connection for writes that must stay in order.
+    pub(super) fn ordered(&self) -> &Client {
+        // A pool is never empty; its first client is as good as any for those who need order.
+        self.pool.clients().first().unwrap_or_else(|| self.pool.next())
+    }
+
+    /// The connection for publishing: another than [`Link::ordered`] if there is one, so that neither waits for the
+    /// other's batches, and always the same, so that one sender's events arrive in order.
+    pub(super) fn publisher(&self) -> &Client {
+        self.pool.clients().last().unwrap_or_else(|| self.pool.next())
+    }
+
+    /// A connection for anything else.
+    pub(super) fn any(&self) -> &Client {
+        self.pool.next_connected()
+    }
+
+    /// Whether the connections stand, as far as their ends know.
+    pub(super) fn connected(&self) -> bool {
+        self.subscriber.is_connected() && self.ordered().is_connected() && self.publisher().is_connected()
+    }
+
+    /// Whether Redis is known not to answer, so that waiting for it is pointless.
+    pub(super) fn away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Ends every connection.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    fn supervise<C: ClientLike + 'static>(&self, client: C, lifecycle: &Lifecycle) {
+        let (stopped, closed, timeout) = (lifecycle.stopped(), self.closed.clone(), self.timeout);
+        lifecycle.tracker().spawn(async move {
+            let mut ended = std::pin::pin!(async {
+                tokio::select! {
+                    () = stopped => {}
+                    () = closed.cancelled() => {}
+                }
+            });
+            loop {
+                let mut connection = client.connect();
+                tokio::select! {
+                    () = &mut ended => {
+                        // A client that is waiting to reconnect may not get to the command.
+                        if tokio::time::timeout(timeout, client.quit()).await.is_err()
+                            || tokio::time::timeout(timeout, &mut connection).await.is_err() {
+                            connection.abort();
+                        }
+                        return;
+                    }
+                    outcome = &mut connection => {
+                        tracing::warn!(?outcome, "the connection to redis gave up; starting it again");
+                    }
+                }
+                tokio::select! {
+                    () = &mut ended => return,
+                    () = tokio::time::sleep(timeout) => {}
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,225 @@
+//! Keeps this node a member: takes its lease, renews it, and repairs what went wrong, one repair at a time.
+
+use fred::{
+    error::{Error, ErrorKind},
+    interfaces::{ClientLike, EventInterface, FredResult, KeysInterface, SetsInterface},
+    types::{Expiration, SetOptions},
+};
+use parking_lot::Mutex;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::{sync::Notify, time::MissedTickBehavior};
+
+use super::{Inner, inbox, scripts, sweep, wire::Note};
+use crate::{
+    backplane::{Reason, Signal},
+    model::{NodeId, UserId},
+};
+
+/// Between two attempts to repair.
+const PAUSE: Duration = Duration::from_millis(100);
+/// After this many failed attempts in a row on a connection that stands, it is made anew.
+const PATIENCE: u32 = 3;
+
+/// What is wrong, until it is repaired. One repair mends everything, so only the gravest is kept.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    gravest: Mutex<Option<Reason>>,
+    reported: Notify,
+}
+
+impl Troubles {
+    pub(super) fn report(&self, reason: Reason) {
+        let mut gravest = self.gravest.lock();
+        if gravest.is_none_or(|known| rank(reason) > rank(known)) {
+            *gravest = Some(reason);
+        }
+        drop(gravest);
+        self.reported.notify_one();
+    }
+
+    async fn next(&self) -> Reason {
+        loop {
+            if let Some(reason) = self.gravest.lock().take() {
+                return reason;
+            }
+            self.reported.notified().await;
+        }
+    }
+
+    /// Drops reports that a lease just taken and a beacon just heard have answered.
+    fn forgive(&self) {
+        self.gravest.lock().take_if(|reason| matches!(reason, Reason::Deaf | Reason::LeaseLost));
+    }
+}
+
+fn rank(reason: Reason) -> u8 {
+    match reason {
+        Reason::LeaseLost => 3,
+        Reason::Reconnected => 2,
+        Reason::Deaf => 1,
+        _ => 0,
+    }
+}
+
+/// Joins, and then repairs for as long as the node lives.
+pub(super) async fn run(inner: Arc<Inner>) {
+    while !inner.link.connected() {
+        tokio::time::sleep(PAUSE / 5).await;
+    }
+    // Subscribed only now: making the first connection counts as a reconnect, too.
+    let reconnects = inner.clone();
+    inner.spawn(async move { watch_reconnects(&reconnects).await });
+
+    let alone = inner.registry.is_empty();
+    repair(&inner, Reason::LateAttach).await;
+    if !alone {
+        inner.signals.push(Signal::Reconcile(Reason::LateAttach));
+    }
+    tracing::info!(node = %inner.node(), "joined through redis");
+    loop {
+        let reason = inner.troubles.next().await;
+        tracing::warn!(?reason, "repairing the backplane");
+        let reason = repair(&inner, reason).await;
+        tracing::info!(?reason, node = %inner.node(), "the backplane is repaired");
+        inner.signals.push(Signal::Reconcile(reason));
+    }
+}
+
+async fn watch_reconnects(inner: &Inner) {
+    let mut subscriber = inner.link.subscriber.reconnect_rx();
+    let mut ordered = inner.link.ordered().reconnect_rx();
+    loop {
+        let closed = tokio::select! {
+            event = subscriber.recv() => matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)),
+            event = ordered.recv() => matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)),
+        };
+        if closed {
+            // Only happens when the clients were told to quit.
+            return;
+        }
+        inner.troubles.report(Reason::Reconnected);
+    }
+}
+
+/// Tries until the node has a lease, hears, and everybody is registered. -> why all this, as it turned out
+async fn repair(inner: &Arc<Inner>, mut reason: Reason) -> Reason {
+    let mut failures = 0;
+    while let Err(cause) = attempt(inner, &mut reason).await {
+        tracing::debug!(%cause, ?reason, "the repair failed; trying again");
+        failures += 1;
+        if failures % PATIENCE == 0 && inner.link.connected() {
+            drop(tokio::time::timeout(inner.link.timeout(), inner.link.subscriber.force_reconnection()).await);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    reason
+}
+
+async fn attempt(inner: &Arc<Inner>, reason: &mut Reason) -> FredResult<()> {
+    if !inner.link.connected() {
+        return Err(Error::new(ErrorKind::IO, "not connected"));
+    }
+    let mut former = None;
+    if !inner.joined() || renew(inner, inner.node()).await?.0 == 0 {
+        let before = inner.joined().then(|| inner.node());
+        inner.registry.suspend();
+        join(inner).await?;
+        if let Some(before) = before {
+            *reason = Reason::LeaseLost;
+            former = Some(before);
+        }
+    }
+    *inner.history.lock() = renew(inner, inner.node()).await?.2;
+    inbox::subscribe(inner).await?;
+    inner.troubles.forgive();
+    inner.link.set_away(false);
+    inner.registry.register_again(inner.node());
+    let patience = inner.cluster.lease.max(inner.link.timeout()) * 4;
+    if tokio::time::timeout(patience, inner.registry.settled()).await.is_err() {
+        return Err(Error::new(ErrorKind::Timeout, "people could not be registered"));
+    }
+    inner.peers.refresh_soon();
+    // Both are courtesies: peers compare versions anyway, and any node can sweep.
+    if let Err(cause) = inner.broadcast(&Note::Joined(inner.node())).await {
+        tracing::debug!(%cause, "could not say hello");
+    }
+    if let Some(former) = former
+        && let Err(cause) = retire(inner, former).await
+    {
+        tracing::debug!(%cause, %former, "could not sweep the former id");
+    }
+    Ok(())
+}
+
+/// Takes a new id, a lease for it, and its place among the nodes.
+async fn join(inner: &Inner) -> FredResult<()> {
+    let node = if inner.joined() { NodeId::new() } else { inner.node() };
+    inner.peers.call_me(node);
+    let client = inner.link.ordered();
+    let lease = Some(Expiration::PX(millis(inner.cluster.lease)));
+    // NX only documents what can't be: the id is new, or this is the second attempt at a first lease.
+    let () = client.set(inner.keys.lease(node), "1", lease, Some(SetOptions::NX), false).await?;
+    let mut members = vec![node.to_string()];
+    if node != inner.node() {
+        // Should this process die now, others find its former id here and sweep it.
+        members.push(inner.node().to_string());
+    }
+    let () = client.sadd(inner.keys.nodes(), members).await?;
+    inner.joined_as(node);
+    Ok(())
+}
+
+/// Cleans up after the id that this process had before. Nobody reconciles for that: nothing died.
+async fn retire(inner: &Inner, former: NodeId) -> FredResult<()> {
+    if sweep::clean(inner, former).await? {
+        inner.broadcast(&Note::Retired(former)).await?;
+    }
+    Ok(())
+}
+
+/// Renews the lease each beat and checks what Redis holds for this node.
+pub(super) async fn beat(inner: Arc<Inner>) {
+    let mut ticks = tokio::time::interval(inner.cluster.beat);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if !inner.joined() {
+            continue;
+        }
+        let (node, before) = (inner.node(), inner.registry.expected());
+        match renew(&inner, node).await {
+            Ok((0, ..)) => inner.lost_lease(node),
+            Ok((_, registered, history)) => {
+                let known = std::mem::replace(&mut *inner.history.lock(), history.clone());
+                if !known.is_empty() && known != history {
+                    // Another server took over: it may lack the last writes.
+                    inner.troubles.report(Reason::Reconnected);
+                }
+                let wrong = before.is_some_and(|(people, _)| people != registered) && before == inner.registry.expected();
+                if wrong && let Err(cause) = audit(&inner, node).await {
+                    tracing::debug!(%cause, "could not compare the registered people");
+                }
+            }
+            Err(cause) => tracing::debug!(%cause, "could not renew the lease"),
+        }
+    }
+}
+
+/// -> (1 if the lease still was there, people registered, replication id)
+async fn renew(inner: &Inner, node: NodeId) -> FredResult<(i64, usize, String)> {
+    let keys = vec![inner.keys.lease(node), inner.keys.users(node)];
+    let lease = vec![millis(inner.cluster.lease).to_string()];
+    scripts::RENEW.evalsha_with_reload(inner.link.ordered(), keys, lease).await
+}
+
+/// A write of before a cut may have come through after it: corrects the set.
+async fn audit(inner: &Inner, node: NodeId) -> FredResult<()> {
+    let registered: Vec<String> = inner.link.ordered().smembers(inner.keys.users(node)).await?;
+    let registered: HashSet<UserId> = registered.iter().filter_map(|user| user.parse().ok()).collect();
+    inner.registry.correct(&registered);
+    Ok(())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,291 @@
+//! The backplane of many nodes: an inbox each, and presence, through Redis. See the contract in the module above, and
+//! `docs/ARCHITECTURE.md`.
+//!
+//! ```text
+//! connect   the connections                    keys, scripts, wire   what is where and how it is written
+//! keeper    lease, join, repair                inbox                 what is heard, and whether anything is
+//! registry  who should be registered           register              writes that
+//! peers     who is online elsewhere            publish               tells the others
+//! sweep     cleans up after the dead           limits                token buckets
+//! ```
+
+use fred::{
+    error::Error,
+    interfaces::{FredResult, KeysInterface, PubsubInterface, SetsInterface},
+};
+use futures_util::future::try_join_all;
+use parking_lot::Mutex;
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Attached, Health, Online, Reason, Signal, Signals, gcra::Buckets, roster::Roster, signals::SignalQueue};
+use crate::{
+    config::{self, Quota},
+    lifecycle::Lifecycle,
+    metrics::Metrics,
+    model::{NodeId, Result, SessionId, UserId, event::Envelope},
+};
+use connect::Link;
+use inbox::Inbox;
+use keeper::Troubles;
+use keys::Keys;
+use peers::Peers;
+use publish::{Job, Publisher};
+use registry::{Attaching, Registry};
+use wire::Note;
+
+#[cfg(test)]
+pub(super) use publish::QUEUE;
+
+mod connect;
+mod inbox;
+mod keeper;
+mod keys;
+mod limits;
+mod peers;
+mod publish;
+mod register;
+mod registry;
+mod scripts;
+mod sweep;
+mod wire;
+
+/// How long the entries of a node that left in order are kept, so that its people can move to another in peace.
+const FAREWELL_MS: i64 = 30_000;
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").field("node", &self.0.node()).finish_non_exhaustive()
+    }
+}
+
+/// What the tasks share.
+struct Inner {
+    link: Link,
+    keys: Keys,
+    cluster: config::Cluster,
+    node: Mutex<NodeId>,
+    joined: AtomicBool,
+    /// Replication id of the server that holds the lease, as last seen.
+    history: Mutex<String>,
+    signals: SignalQueue,
+    registry: Registry,
+    roster: Roster,
+    peers: Peers,
+    inbox: Inbox,
+    publisher: Publisher,
+    troubles: Troubles,
+    buckets: Buckets<String>,
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+    closing: CancellationToken,
+}
+
+impl Redis {
+    pub(super) fn new(
+        config: &config::Redis,
+        cluster: &config::Cluster,
+        lifecycle: &Lifecycle,
+        metrics: Metrics,
+    ) -> Result<(Self, Signals)> {
+        let (signals, consumer) = SignalQueue::new(lifecycle, metrics.clone());
+        let (publisher, jobs) = Publisher::new();
+        let inner = Arc::new(Inner {
+            link: Link::new(config)?,
+            keys: Keys::new(&config.prefix),
+            cluster: cluster.clone(),
+            node: Mutex::new(NodeId::new()),
+            joined: AtomicBool::new(false),
+            history: Mutex::default(),
+            signals,
+            registry: Registry::default(),
+            roster: Roster::default(),
+            peers: Peers::default(),
+            inbox: Inbox::default(),
+            publisher,
+            troubles: Troubles::default(),
+            buckets: Buckets::default(),
+            metrics,
+            lifecycle: lifecycle.clone(),
+            closing: CancellationToken::new(),
+        });
+        inner.link.start(lifecycle);
+        inner.spawn(inbox::listen(inner.clone()));
+        inner.spawn(inbox::watch(inner.clone()));
+        inner.spawn(keeper::run(inner.clone()));
+        inner.spawn(keeper::beat(inner.clone()));
+        inner.spawn(register::run(inner.clone()));
+        inner.spawn(peers::announce(inner.clone()));
+        inner.spawn(peers::observe(inner.clone()));
+        inner.spawn(publish::run(inner.clone(), jobs));
+        inner.spawn(publish::make_good(inner.clone()));
+        Ok((Self(inner), consumer))
+    }
+
+    pub(super) fn node(&self) -> NodeId {
+        self.0.node()
+    }
+
+    pub(super) fn publish(&self, envelope: Envelope) {
+        // This node's people don't wait for Redis; the consumer ignores the others.
+        self.0.signals.push(Signal::Envelope(envelope.clone()));
+        if !self.0.publisher.push(Job::Envelope(envelope)) {
+            self.0.failed_to_publish(1);
+        }
+    }
+
+    pub(super) fn revoke(&self, session: SessionId) {
+        self.0.signals.push(Signal::Revoked(session));
+        if !self.0.publisher.push(Job::All(Note::Revoked(session))) {
+            tracing::debug!("no room for the hint that a session was revoked; the poll will find it");
+        }
+    }
+
+    pub(super) async fn attach(&self, user: UserId) -> Attached {
+        let inner = &self.0;
+        let mut told = match inner.registry.attach(user, || inner.roster.change([user], [])) {
+            Attaching::Registered => return Attached::Fenced,
+            Attaching::Waiting(told) => told,
+        };
+        // Log-ins shouldn't take seconds each while Redis is known to be away.
+        let fenced = !inner.link.away() && matches!(tokio::time::timeout(inner.link.timeout(), &mut told).await, Ok(Ok(())));
+        if !fenced && inner.registry.is_late(user, told) { Attached::Later } else { Attached::Fenced }
+    }
+
+    pub(super) fn detach(&self, user: UserId) {
+        self.0.registry.detach(user, || self.0.roster.change([], [user]));
+    }
+
+    pub(super) fn online(&self) -> watch::Receiver<Online> {
+        self.0.roster.watch()
+    }
+
+    pub(super) async fn take(&self, key: &str, quota: Quota, deadline: Duration) -> Result<(), Duration> {
+        limits::ask(&self.0, key, quota, true, deadline).await
+    }
+
+    pub(super) async fn peek(&self, key: &str, quota: Quota, deadline: Duration) -> Result<(), Duration> {
+        limits::ask(&self.0, key, quota, false, deadline).await
+    }
+
+    pub(super) async fn suspects(&self) -> Vec<NodeId> {
+        if self.0.link.away() {
+            return Vec::new();
+        }
+        sweep::suspects(&self.0).await.unwrap_or_else(|cause| {
+            tracing::debug!(%cause, "could not look for dead nodes");
+            Vec::new()
+        })
+    }
+
+    pub(super) async fn sweep(&self, node: NodeId) {
+        if let Err(cause) = sweep::dead(&self.0, node).await {
+            tracing::warn!(%cause, %node, "could not sweep a dead node to the end");
+        }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let inner = &self.0;
+        Health {
+            connected: inner.link.connected() && !inner.link.away(),
+            beacon_age: inner.inbox.beacon_age(),
+            deaf: inner.inbox.deaf(),
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let inner = &self.0;
+        if inner.closing.is_cancelled() {
+            return;
+        }
+        if tokio::time::timeout(inner.link.timeout(), inner.publisher.flush()).await.is_err() {
+            tracing::warn!("left with envelopes that were not told; the others find them in the log");
+        }
+        inner.closing.cancel();
+        if inner.joined() && inner.link.connected() {
+            let (node, client) = (inner.node(), inner.link.ordered());
+            if let Err(cause) = client.pexpire::<(), _>(inner.keys.lease(node), FAREWELL_MS, None).await {
+                tracing::debug!(%cause, "could not leave a lease behind");
+            }
+            if let Err(cause) = inner.link.subscriber.unsubscribe(inner.keys.inbox(node)).await {
+                tracing::debug!(%cause, "could not unsubscribe");
+            }
+        }
+        inner.link.close();
+    }
+}
+
+impl Inner {
+    /// Runs a task until it ends, the backplane is closed or the node stops.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closing = self.closing.clone();
+        self.lifecycle.spawn(async move {
+            tokio::select! {
+                () = closing.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    fn node(&self) -> NodeId {
+        *self.node.lock()
+    }
+
+    /// Whether the node has, or had, a lease under [`Inner::node`].
+    fn joined(&self) -> bool {
+        self.joined.load(Ordering::Acquire)
+    }
+
+    fn joined_as(&self, node: NodeId) {
+        *self.node.lock() = node;
+        self.history.lock().clear();
+        self.joined.store(true, Ordering::Release);
+    }
+
+    /// Somebody found the lease of `node` gone. Nothing is registered until the node is back under another id.
+    fn lost_lease(&self, node: NodeId) {
+        if node == self.node() {
+            self.registry.suspend();
+            self.troubles.report(Reason::LeaseLost);
+        }
+    }
+
+    fn failed_to_publish(&self, envelopes: usize) {
+        self.metrics.publish_failures.inc_by(u64::try_from(envelopes).unwrap_or(u64::MAX));
+        self.publisher.owe();
+    }
+
+    /// All nodes that joined and were not swept.
+    async fn nodes(&self) -> FredResult<Vec<NodeId>> {
+        let nodes: Vec<String> = self.link.any().smembers(self.keys.nodes()).await?;
+        Ok(nodes.iter().filter_map(|node| node.parse().ok()).collect())
+    }
+
+    /// Puts notes, already written, into a node's inbox. False if the node has no lease.
+    async fn tell(&self, node: NodeId, notes: &str) -> FredResult<bool> {
+        let keys = vec![self.keys.lease(node), self.keys.number(node)];
+        let args = vec![self.keys.inbox(node), notes.to_owned()];
+        let number: i64 = scripts::PUBLISH.evalsha_with_reload(self.link.publisher(), keys, args).await?;
+        Ok(number >= 0)
+    }
+
+    /// Tells every other node.
+    async fn broadcast(&self, note: &Note) -> Result<(), Error> {
+        let text = publish::encode(std::slice::from_ref(note))?;
+        let others = self.nodes().await?.into_iter().filter(|node| *node != self.node());
+        try_join_all(others.map(|node| self.tell(node, &text))).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Telling other nodes: a bounded queue, and one task that takes many envelopes at once, looks up where their people
+//! are in one round trip, and tells each node in one message.
+
+use fred::{
+    error::{Error, ErrorKind},
+    interfaces::{FredResult, HashesInterface},
+};
+use futures_util::future::join_all;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::{
+    Inner,
+    wire::{self, Note, Told},
+};
+use crate::model::{NodeId, UserId, event::Envelope};
+
+/// Envelopes that may wait to be told.
+pub(in crate::backplane) const QUEUE: usize = 16_384;
+/// Envelopes told in one round.
+const BATCH: usize = 256;
+/// Between attempts to ask the others for a reconcile.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What the queue holds.
+#[derive(Debug)]
+pub(super) enum Job {
+    Envelope(Envelope),
+    /// A hint for every other node; not made good when it can't be told.
+    All(Note),
+    /// Answered when all before it is done.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The producers' end.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    queue: mpsc::Sender<Job>,
+    /// The others have to be asked for a reconcile.
+    owed: Notify,
+}
+
+impl Publisher {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Job>) {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        (Self { queue, owed: Notify::new() }, jobs)
+    }
+
+    /// False if there is no room.
+    pub(super) fn push(&self, job: Job) -> bool {
+        self.queue.try_send(job).is_ok()
+    }
+
+    /// Waits until all that is queued now was tried.
+    pub(super) async fn flush(&self) {
+        let (done, all_done) = oneshot::channel();
+        if self.queue.send(Job::Flush(done)).await.is_ok() {
+            // An error says that the task ended; then there is nothing to wait for.
+            drop(all_done.await);
+        }
+    }
+
+    pub(super) fn owe(&self) {
+        self.owed.notify_one();
+    }
+}
+
+/// Works off the queue, for ever.
+pub(super) async fn run(inner: Arc<Inner>, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut jobs, BATCH).await > 0 {
+        let (mut envelopes, mut done) = (Vec::new(), Vec::new());
+        for job in jobs.drain(..) {
+            match job {
+                Job::Envelope(envelope) => envelopes.push(envelope),
+                Job::All(note) => {
+                    if inner.link.away() {
+                        continue;
+                    }
+                    if let Err(cause) = inner.broadcast(&note).await {
+                        tracing::debug!(%cause, "could not tell a hint to all");
+                    }
+                }
+                Job::Flush(flushed) => done.push(flushed),
+            }
+        }
+        if !envelopes.is_empty() {
+            let failed = publish(&inner, &envelopes).await;
+            if failed > 0 {
+                inner.failed_to_publish(failed);
+            }
+        }
+        for flushed in done {
+            // Whoever asked may have stopped waiting.
+            let _ = flushed.send(());
+        }
+    }
+}
+
+/// Asks every node to reconcile after something could not be told, as soon as Redis answers.
+pub(super) async fn make_good(inner: Arc<Inner>) {
+    loop {
+        inner.publisher.owed.notified().await;
+        loop {
+            if inner.joined() && !inner.link.away() && inner.broadcast(&Note::PublishFailed).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Tells the envelopes to the nodes of their people. -> how many of them may not have reached a node
+async fn publish(inner: &Inner, envelopes: &[Envelope]) -> usize {
+    if inner.link.away() {
+        return envelopes.len();
+    }
+    let places = match whereabouts(inner, envelopes).await {
+        Ok(places) => places,
+        Err(cause) => {
+            tracing::debug!(%cause, "could not look up where people are");
+            return envelopes.len();
+        }
+    };
+    let mut failed = 0;
+    let mut messages = Vec::new();
+    for (node, notes) in address(envelopes, &places, inner.node()) {
+        match encode(&notes) {
+            Ok(text) => messages.push((node, notes.len(), text)),
+            Err(cause) => {
+                tracing::error!(%cause, "an envelope can't be written");
+                failed += notes.len();
+            }
+        }
+    }
+    // Written to one connection before the first answer is awaited: one round trip.
+    let outcomes = join_all(messages.iter().map(|(node, _, text)| inner.tell(*node, text))).await;
+    let mut dead = HashSet::new();
+    for ((node, count, _), outcome) in messages.iter().zip(outcomes) {
+        match outcome {
+            Ok(true) => inner.metrics.published.inc_by(u64::try_from(*count).unwrap_or(0)),
+            Ok(false) => drop(dead.insert(*node)),
+            Err(cause) => {
+                tracing::debug!(%cause, %node, "could not tell a node");
+                failed += count;
+            }
+        }
+    }
+    if !dead.is_empty()
+        && let Err(cause) = bury(inner, &places, &dead).await
+    {
+        tracing::debug!(%cause, "could not remove entries of dead nodes");
+    }
+    failed
+}
+
+async fn whereabouts(inner: &Inner, envelopes: &[Envelope]) -> FredResult<HashMap<UserId, Vec<NodeId>>> {
+    let users: HashSet<UserId> = envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user)).collect();
+    let users: Vec<UserId> = users.into_iter().collect();
+    let pipeline = inner.link.publisher().pipeline();
+    for user in &users {
+        let () = pipeline.hkeys(inner.keys.presence(*user)).await?;
+    }
+    let answers = pipeline.try_all::<Vec<String>>().await;
+    if answers.len() != users.len() {
+        let cause = answers.into_iter().find_map(Result::err);
+        return Err(cause.unwrap_or_else(|| Error::new(ErrorKind::Protocol, "an answer is missing")));
+    }
+    let mut places = HashMap::with_capacity(users.len());
+    for (user, nodes) in users.into_iter().zip(answers) {
+        places.insert(user, nodes?.iter().filter_map(|node| node.parse().ok()).collect());
+    }
+    Ok(places)
+}
+
+/// Sorts envelopes by the nodes that are to be told, each with the entries of that node's people only.
+fn address(envelopes: &[Envelope], places: &HashMap<UserId, Vec<NodeId>>, own: NodeId) -> HashMap<NodeId, Vec<Note>> {
+    let mut notes: HashMap<NodeId, Vec<Note>> = HashMap::new();
+    for envelope in envelopes {
+        let mut told: HashMap<NodeId, Told> = HashMap::new();
+        for entry in &envelope.entries {
+            for node in places.get(&entry.0).into_iter().flatten().filter(|node| **node != own) {
+                told.entry(*node).or_insert_with(|| Told::new(&envelope.event, Vec::new())).push(*entry);
+            }
+        }
+        for (node, told) in told {
+            notes.entry(node).or_default().push(Note::Envelope(told));
+        }
+    }
+    notes
+}
+
+/// A lease is never made again, so what is registered under a node without one is garbage.
+async fn bury(inner: &Inner, places: &HashMap<UserId, Vec<NodeId>>, dead: &HashSet<NodeId>) -> FredResult<()> {
+    let pipeline = inner.link.publisher().pipeline();
+    for (user, nodes) in places {
+        for node in nodes.iter().filter(|node| dead.contains(node)) {
+            let () = pipeline.hdel(inner.keys.presence(*user), node.to_string()).await?;
+        }
+    }
+    pipeline.all().await
+}
+
+/// As [`wire::encode`], with the error that everything else here has.
+pub(super) fn encode(notes: &[Note]) -> FredResult<String> {
+    wire::encode(notes).map_err(|cause| Error::new(ErrorKind::Parse, cause.to_string()))
+}

@@ -1,0 +1,71 @@
+//! The writer: brings Redis to what the registry says, in batches over one connection.
+
+use fred::{
+    error::{Error, ErrorKind},
+    interfaces::{FredResult, HashesInterface},
+    types::Value,
+};
+use futures_util::future::try_join_all;
+use std::{sync::Arc, time::Duration};
+
+use super::{Inner, registry::Batch, scripts};
+use crate::backplane::{Reason, Signal};
+
+/// People in one batch.
+const BATCH: usize = 512;
+/// After a failed write, so that a Redis that answers with errors isn't flooded.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Writes what is to be written, for ever.
+pub(super) async fn run(inner: Arc<Inner>) {
+    loop {
+        let batch = inner.registry.next(BATCH).await;
+        match write(&inner, &batch).await {
+            Ok(()) => {
+                if inner.registry.written(&batch) {
+                    inner.signals.push(Signal::Reconcile(Reason::LateAttach));
+                }
+            }
+            Err(cause) => {
+                tracing::debug!(%cause, people = batch.changes.len(), "could not register; trying again");
+                inner.registry.failed(&batch);
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn write(inner: &Inner, batch: &Batch) -> FredResult<()> {
+    let (keys, client, node) = (&inner.keys, inner.link.ordered(), batch.node);
+    let (came, left): (Vec<_>, Vec<_>) = batch.changes.iter().copied().partition(|change| change.attached);
+
+    // The node's own set is where a sweep finds whose presence it has to clean. So people leave it last and enter it
+    // first, and nothing stays behind wherever the process dies.
+    //
+    // All are sent before the first answer is awaited, so this is one round trip; a pipeline takes no scripts.
+    try_join_all(left.iter().map(|change| {
+        let entry = vec![node.to_string(), change.generation.to_string()];
+        scripts::FORGET.evalsha_with_reload::<i64, _, _>(client, keys.presence(change.user), entry)
+    }))
+    .await?;
+
+    let mut args = vec![Value::from(i64::try_from(came.len()).unwrap_or(i64::MAX))];
+    args.extend(came.iter().chain(&left).map(|change| Value::from(change.user.to_string())));
+    let touched = vec![keys.lease(node), keys.users(node), keys.version(node)];
+    let version: i64 = scripts::REGISTER.evalsha_with_reload(client, touched, args).await?;
+    if version < 0 {
+        inner.lost_lease(node);
+        return Err(Error::new(ErrorKind::NotFound, "the lease is lost"));
+    }
+    inner.peers.changed(node, version, came.iter().map(|c| (c.user, true)).chain(left.iter().map(|c| (c.user, false))));
+
+    if !came.is_empty() {
+        let pipeline = client.pipeline();
+        for change in &came {
+            let entry = (node.to_string(), change.generation.to_string());
+            let () = pipeline.hset(keys.presence(change.user), entry).await?;
+        }
+        let _: Value = pipeline.all().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What travels through an inbox: `number|[note, …]`, the notes as JSON. The event's payload is spliced in as it is.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+use crate::model::{
+    NodeId, SessionId, UserId,
+    event::{Envelope, Event, EventKind},
+    presence::PresenceDelta,
+};
+
+/// One thing that a node tells another, or itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Note {
+    /// From a node to itself, counted: proves that it hears.
+    Beacon(u64),
+    Envelope(Told),
+    Revoked(SessionId),
+    Presence(PresenceDelta),
+    /// A node is new, so its people aren't known yet.
+    Joined(NodeId),
+    /// A node was found dead and its entries are gone.
+    Swept(NodeId),
+    /// A node goes by another id now and has removed the entries under its former one.
+    Retired(NodeId),
+    /// The sender could not tell what it had committed.
+    PublishFailed,
+}
+
+/// An envelope with the entries that concern the receiving node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Told {
+    kind: i16,
+    entries: Vec<(UserId, i64)>,
+    payload: Arc<RawValue>,
+}
+
+impl Told {
+    pub(super) fn new(event: &Event, entries: Vec<(UserId, i64)>) -> Self {
+        Self { kind: event.kind as i16, entries, payload: event.payload.clone() }
+    }
+
+    /// Adds an entry of the same event.
+    pub(super) fn push(&mut self, entry: (UserId, i64)) {
+        self.entries.push(entry);
+    }
+
+    /// `None` for a kind of event that only a newer hubbub knows.
+    pub(super) fn into_envelope(self) -> Option<Envelope> {
+        let kind = EventKind::try_from(self.kind).ok()?;
+        Some(Envelope { event: Event { kind, payload: self.payload }, entries: self.entries })
+    }
+}
+
+/// The part of a message that the sender writes; the script puts the number before it.
+pub(super) fn encode(notes: &[Note]) -> serde_json::Result<String> {
+    serde_json::to_string(notes)
+}
+
+/// Splits a message into its number and its notes. `None` if it isn't one of ours.
+pub(super) fn split(message: &str) -> Option<(i64, &str)> {
+    let (number, notes) = message.split_once('|')?;
+    Some((number.parse().ok()?, notes))
+}
+
+/// Reads what [`encode`] wrote.
+pub(super) fn decode(notes: &str) -> serde_json::Result<Vec<Note>> {
+    serde_json::from_str(notes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_reads_back_with_its_payload_to_the_byte() {
+        let text = r#"{"text":"a \"quoted\"  | bar","n":1.50}"#;
+        let payload = Arc::from(RawValue::from_string(text.to_owned()).expect("json"));
+        let event = Event { kind: EventKind::NewMessage, payload };
+        let user = UserId::new();
+
+        let message =
+            format!("42|{}", encode(&[Note::Beacon(7), Note::Envelope(Told::new(&event, vec![(user, 3)]))]).expect("writes"));
+
+        let (number, notes) = split(&message).expect("ours");
+        assert_eq!(number, 42);
+        let mut notes = decode(notes).expect("reads").into_iter();
+        assert!(matches!(notes.next(), Some(Note::Beacon(7))));
+        let Some(Note::Envelope(told)) = notes.next() else { panic!("an envelope was written") };
+        let envelope = told.into_envelope().expect("a known kind");
+        assert_eq!((envelope.event.payload.get(), envelope.entries), (text, vec![(user, 3)]));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        assert_eq!(split("hello"), None);
+        assert_eq!(split("x|[]"), None);
+        assert!(decode(r#"[{"FromTheFuture":1}]"#).is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! The producers' end of [`Signals`].
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::mpsc;
+
+use super::{Reason, Signal, Signals};
+use crate::{lifecycle::Lifecycle, metrics::Metrics};
+
+/// Signals that may wait for the consumer.
+pub(super) const QUEUE: usize = 8192;
+
+/// Drops what does not fit and then owes the consumer one reconcile.
+#[derive(Clone, Debug)]
+pub(super) struct SignalQueue {
+    sender: mpsc::Sender<Signal>,
+    owed: Arc<AtomicBool>,
+    lifecycle: Lifecycle,
+    metrics: Metrics,
+}
+
+impl SignalQueue {
+    pub(super) fn new(lifecycle: &Lifecycle, metrics: Metrics) -> (Self, Signals) {
+        let (sender, signals) = mpsc::channel(QUEUE);
+        (Self { sender, owed: Arc::default(), lifecycle: lifecycle.clone(), metrics }, signals)
+    }
+
+    pub(super) fn push(&self, signal: Signal) {
+        if self.sender.try_send(signal).is_ok() || self.sender.is_closed() {
+            return;
+        }
+        self.metrics.signals_dropped.inc();
+        if self.owed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // The reconcile takes the first place that becomes free. It clears the debt *before* it is pulled, so that a
+        // signal dropped after that owes another one.
+        let (sender, owed) = (self.sender.clone(), self.owed.clone());
+        self.lifecycle.spawn(async move {
+            if let Ok(permit) = sender.reserve().await {
+                owed.store(false, Ordering::SeqCst);
+                permit.send(Signal::Reconcile(Reason::Overflow));
+            }
+        });
+    }
+}
