@@ -18,7 +18,9 @@
 //! `docs/ARCHITECTURE.md` says why.
 
 pub mod backplane;
+pub mod blobs;
 pub mod config;
+pub mod domain;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;

@@ -1,0 +1,83 @@
+//! Sending.
+
+use super::{delivery::Delivery, limits::Limits, media::Media};
+use crate::{
+    metrics::Metrics,
+    model::{
+        Clock, Error, MessageId, Result, UserId,
+        event::{Envelope, Event},
+        message::{Draft, Message, NewMessage, Text},
+    },
+    store::Store,
+};
+
+#[derive(Clone, Debug)]
+pub struct Messages {
+    store: Store,
+    media: Media,
+    limits: Limits,
+    delivery: Delivery,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+impl Messages {
+    pub fn new(store: Store, media: Media, limits: Limits, delivery: Delivery, clock: Clock, metrics: Metrics) -> Self {
+        Self { store, media, limits, delivery, clock, metrics }
+    }
+
+    /// Sends a message. Answers when it and its entry in both people's logs are committed; the sockets are told after
+    /// that, without this call waiting for it. With the `clientId` of an earlier send: that message, nothing stored.
+    ///
+    /// # Errors
+    /// What the contract names for a send; [`Error::RateLimited`]; [`Error::Unavailable`], after which a retry with
+    /// the same `clientId` is safe.
+    pub async fn send(&self, sender: UserId, receiver: UserId, draft: Draft) -> Result<Message> {
+        let text = draft.text.map_or(Ok(None), Text::parse)?;
+        let image = draft.image.filter(|image| !image.is_empty());
+        if text.is_none() && image.is_none() {
+            return Err(Error::MessageEmpty);
+        }
+        if sender == receiver {
+            return Err(Error::SelfMessage);
+        }
+        self.limits.send(sender)?;
+        let image = match image {
+            None => None,
+            Some(data_url) => {
+                // Decoding is the dearest step: a retry must not pay for it again, nor a send to nobody at all.
+                if let Some(client_id) = draft.client_id
+                    && let Some(first) = self.store.sent_before(sender, client_id).await?
+                {
+                    return self.repeated(first, receiver);
+                }
+                self.store.user(receiver).await?.ok_or(Error::ReceiverNotFound)?;
+                Some(self.media.accept(sender, &data_url).await?)
+            }
+        };
+        let new = NewMessage {
+            id: MessageId::new(),
+            sender,
+            receiver,
+            client_id: draft.client_id,
+            text,
+            image,
+            created_at: self.clock.now(),
+        };
+        let sent = self.store.send(new).await?;
+        if !sent.first {
+            return self.repeated(sent.message, receiver);
+        }
+        self.metrics.messages_accepted.inc();
+        self.delivery.publish(Envelope { event: Event::new_message(&sent.message)?, entries: sent.entries });
+        Ok(sent.message)
+    }
+
+    fn repeated(&self, first: Message, receiver: UserId) -> Result<Message> {
+        if first.receiver_id != receiver {
+            return Err(Error::ClientIdReused);
+        }
+        self.metrics.messages_repeated.inc();
+        Ok(first)
+    }
+}

@@ -1,0 +1,37 @@
+//! How far somebody has read.
+
+use super::delivery::Delivery;
+use crate::{
+    model::{
+        Error, MessageId, Result, UserId,
+        conversation::ReadMark,
+        event::{Envelope, Event},
+    },
+    store::Store,
+};
+
+#[derive(Clone, Debug)]
+pub struct Reads {
+    store: Store,
+    delivery: Delivery,
+}
+
+impl Reads {
+    pub fn new(store: Store, delivery: Delivery) -> Self {
+        Self { store, delivery }
+    }
+
+    /// Marks the conversation with `other` as read up to a message of it, and tells the reader's own sockets. Never
+    /// moves a mark backwards; the answer is where it stands.
+    ///
+    /// # Errors
+    /// [`Error::MessageNotFound`] if that message is not of this conversation, [`Error::Unavailable`].
+    pub async fn mark(&self, me: UserId, other: UserId, up_to: MessageId) -> Result<ReadMark> {
+        let outcome = self.store.mark_read(me, other, Some(up_to)).await?;
+        let mark = outcome.mark.ok_or(Error::MessageNotFound)?;
+        if let Some(seq) = outcome.seq {
+            self.delivery.publish(Envelope { event: Event::messages_read(&mark)?, entries: vec![(me, seq)] });
+        }
+        Ok(mark)
+    }
+}
