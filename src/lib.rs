@@ -21,6 +21,7 @@ pub mod backplane;
 pub mod blobs;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;
