@@ -25,6 +25,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;
+pub mod realtime;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -1,0 +1,180 @@
+//! What clients may say. Every event is answered by an acknowledgement, `{ok: true, …}` or
+//! `{ok: false, error: {code, message}}`, if the client asked for one.
+//!
+//! The library starts a task for every event, without order or back-pressure. So what can be decided at once is decided
+//! in the synchronous part of the handler (the limit, a place in the socket's own queue), and one task at a time
+//! carries out a socket's commands in the order in which they came.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use socketioxide::{
+    ParserError,
+    extract::{AckSender, Event, SocketRef, TryData},
+};
+use std::{fmt, future::ready, sync::Arc, time::Duration};
+
+use super::{
+    connection::{Allowance, Connection},
+    error::acknowledgement,
+    hub::Hub,
+    transport::link::Cut,
+};
+use crate::{
+    config::Quota,
+    domain::Services,
+    metrics::Metrics,
+    model::{ClientId, Error, MessageId, Result, UserId, message::Draft},
+};
+
+/// One event that was understood and waits to be carried out.
+pub(super) struct Command {
+    request: Request,
+    answer: AckSender,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Command")
+    }
+}
+
+enum Request {
+    SendMessage(SendMessage),
+    MessagesRead(MessagesRead),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SendMessage {
+    receiver_id: String,
+    text: Option<String>,
+    image: Option<String>,
+    client_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MessagesRead {
+    user_id: String,
+    up_to: String,
+}
+
+/// One socket's way from an event to the domain.
+#[derive(Clone)]
+struct Clerk {
+    connection: Arc<Connection>,
+    hub: Hub,
+    services: Services,
+    events: Quota,
+    metrics: Metrics,
+}
+
+/// Registers every handler of a socket.
+pub(super) fn register(
+    socket: &SocketRef,
+    connection: &Arc<Connection>,
+    hub: &Hub,
+    services: &Services,
+    events: Quota,
+    metrics: &Metrics,
+) {
+    let clerk =
+        Clerk { connection: connection.clone(), hub: hub.clone(), services: services.clone(), events, metrics: metrics.clone() };
+    clerk.clone().handle(socket, "sendMessage", Request::SendMessage);
+    clerk.clone().handle(socket, "messagesRead", Request::MessagesRead);
+    socket.on_fallback(move |_: SocketRef, _: Event, answer: AckSender| {
+        let unknown = Err(Error::Malformed("There is no such event.".to_owned()));
+        clerk.take("unknown", unknown, answer);
+        ready(())
+    });
+}
+
+impl Clerk {
+    fn handle<T>(self, socket: &SocketRef, event: &'static str, request: fn(T) -> Request)
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        socket.on(event, move |_: SocketRef, TryData(payload): TryData<T>, answer: AckSender| {
+            let request = payload.map(request).map_err(|error| malformed(event, &error));
+            self.take(event, request, answer);
+            ready(())
+        });
+    }
+
+    /// The synchronous part: nothing in here waits.
+    fn take(&self, event: &'static str, request: Result<Request>, answer: AckSender) {
+        match self.connection.allow(self.events) {
+            Allowance::Granted => {}
+            Allowance::Refused => return self.refuse(event, answer, &self.too_many()),
+            Allowance::Hostile => return self.connection.link.cut(Cut::Flood),
+        }
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return self.refuse(event, answer, &error),
+        };
+        match self.connection.enqueue(Command { request, answer }) {
+            Ok(false) => {}
+            Ok(true) => {
+                let clerk = self.clone();
+                self.hub.lifecycle().spawn(async move { clerk.work().await });
+            }
+            Err(command) => self.refuse(event, command.answer, &self.too_many()),
+        }
+    }
+
+    /// Carries out this socket's commands until none is left.
+    async fn work(&self) {
+        while let Some(Command { request, answer }) = self.connection.dequeue() {
+            let (event, outcome) = match request {
+                Request::SendMessage(request) => ("sendMessage", self.send_message(request).await),
+                Request::MessagesRead(request) => ("messagesRead", self.messages_read(request).await),
+            };
+            match outcome {
+                Ok(result) => {
+                    self.count(event, "ok");
+                    self.acknowledge(answer, &result);
+                }
+                Err(error) => self.refuse(event, answer, &error),
+            }
+        }
+    }
+
+    async fn send_message(&self, request: SendMessage) -> Result<Value> {
+        let receiver = request.receiver_id.parse::<UserId>()?;
+        let client_id = request.client_id.as_deref().map(str::parse::<ClientId>).transpose()?;
+        let draft = Draft { text: request.text, image: request.image, client_id };
+        let message = self.services.messages.send(self.connection.identity.user, receiver, draft).await?;
+        Ok(json!({ "ok": true, "message": message }))
+    }
+
+    async fn messages_read(&self, request: MessagesRead) -> Result<Value> {
+        let (other, up_to) = (request.user_id.parse::<UserId>()?, request.up_to.parse::<MessageId>()?);
+        let mark = self.services.reads.mark(self.connection.identity.user, other, up_to).await?;
+        Ok(json!({ "ok": true, "userId": mark.user_id, "upTo": mark.up_to, "unreadCount": mark.unread_count }))
+    }
+
+    fn refuse(&self, event: &'static str, answer: AckSender, error: &Error) {
+        self.count(event, error.code());
+        self.acknowledge(answer, &acknowledgement(error));
+    }
+
+    fn acknowledge(&self, answer: AckSender, result: &Value) {
+        // A full outbox is the emitter's to notice; an unanswered client asks again with its clientId.
+        if let Err(error) = answer.send(result) {
+            tracing::debug!(user = %self.connection.identity.user, %error, "an acknowledgement could not be queued");
+        }
+    }
+
+    fn too_many(&self) -> Error {
+        self.metrics.rate_limited.with_label_values(&["event"]).inc();
+        Error::RateLimited { retry_after: self.events.every.max(Duration::from_millis(1)) }
+    }
+
+    fn count(&self, event: &str, result: &str) {
+        self.metrics.received.with_label_values(&[event, result]).inc();
+    }
+}
+
+fn malformed(event: &str, error: &ParserError) -> Error {
+    Error::Malformed(format!("The payload of {event} is not what it should be: {error}"))
+}

@@ -1,0 +1,150 @@
+//! From a CONNECT packet to a socket in the hub.
+//!
+//! The middleware decides who it is and registers every handler: it runs before CONNECT is answered, and an event that
+//! arrived before its handler would be lost. The connect handler runs after the answer and takes the socket live.
+
+use serde::Deserialize;
+use socketioxide::{
+    extract::{SocketRef, TryData},
+    socket::DisconnectReason,
+};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use super::{
+    connection::{Connection, LocalSocket},
+    error, handlers,
+    hub::{Hub, Joining},
+    online::OnlineList,
+    transport::{Opening, link::Cut},
+};
+use crate::{
+    config::{Config, Quota},
+    domain::Services,
+    metrics::Metrics,
+    model::{Error, Result, session::Identity},
+};
+
+/// `auth` of the client: `{token}`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Auth {
+    token: Option<String>,
+}
+
+/// Where sockets come in.
+pub(super) struct Desk {
+    services: Services,
+    hub: Hub,
+    online: OnlineList,
+    events: Quota,
+    metrics: Metrics,
+}
+
+/// The text of a CONNECT_ERROR.
+#[derive(Debug)]
+pub(super) struct Refusal(&'static str);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+type Admission = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+type Arrival = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Desk {
+    pub(super) fn new(services: Services, hub: Hub, config: &Config, metrics: Metrics) -> Self {
+        let online = OnlineList::new(&services);
+        Self { services, hub, online, events: config.limits.event, metrics }
+    }
+
+    /// The connect middleware.
+    pub(super) fn admits(
+        self: &Arc<Self>,
+    ) -> impl Fn(SocketRef, TryData<Auth>) -> Admission + Clone + Send + Sync + 'static + use<> {
+        let desk = self.clone();
+        move |socket, TryData(auth)| {
+            let desk = desk.clone();
+            Box::pin(async move { desk.admit(socket, auth.unwrap_or_default()).await })
+        }
+    }
+
+    /// The connect handler.
+    pub(super) fn connected(self: Arc<Self>) -> impl Fn(SocketRef) -> Arrival + Clone + Send + Sync + 'static {
+        move |socket| {
+            let desk = self.clone();
+            Box::pin(async move { desk.take_in(socket).await })
+        }
+    }
+
+    async fn admit(&self, socket: SocketRef, auth: Auth) -> Result<(), Refusal> {
+        let Some(opening) = socket.req_parts().extensions.get::<Opening>().cloned() else {
+            return Err(Refusal("Unauthorized - Authentication failed"));
+        };
+        let token = auth.token.as_deref().filter(|token| !token.is_empty()).or(opening.token.as_deref());
+        match self.identify(token).await {
+            Ok((identity, joining)) => {
+                let connection = Arc::new(Connection::new(identity, opening.link, joining));
+                handlers::register(&socket, &connection, &self.hub, &self.services, self.events, &self.metrics);
+                let (hub, ended) = (self.hub.clone(), connection.clone());
+                socket
+                    .on_disconnect(move |_: SocketRef, reason: DisconnectReason| async move { hub.ended(&ended, label(reason)) });
+                socket.extensions.insert(connection);
+                Ok(())
+            }
+            Err(failure) => {
+                let refusal = error::refusal(&failure);
+                self.count(if refusal.is_some() { "refused" } else { "passing" });
+                // The answer to a passing failure never leaves: the connection is cut first, and the client retries.
+                if refusal.is_none() {
+                    opening.link.cut(Cut::Passing);
+                }
+                Err(Refusal(refusal.unwrap_or("Try again")))
+            }
+        }
+    }
+
+    async fn identify(&self, token: Option<&str>) -> Result<(Identity, Joining)> {
+        let identity = self.services.sessions.authenticate(token.ok_or(Error::NoToken)?).await?;
+        self.services.limits.handshake(identity.user).await?;
+        if !self.hub.has_room(identity.user) {
+            return Err(Error::unavailable("hub", "this person has too many sockets on this node"));
+        }
+        Ok((identity, self.hub.begin(identity.user).await?))
+    }
+
+    async fn take_in(&self, socket: SocketRef) {
+        let Some(connection) = socket.extensions.get::<Arc<Connection>>() else { return };
+        let Some(joining) = connection.take_joining() else { return };
+        let socket = LocalSocket { socket, connection };
+        match self.hub.join(socket.clone(), joining).await {
+            Ok(()) => {
+                self.count("accepted");
+                tracing::debug!(user = %socket.connection.identity.user, "socket connected");
+                self.online.send(&self.hub, &socket);
+            }
+            Err(failure) => {
+                self.count("passing");
+                tracing::warn!(cause = ?failure.cause(), "a socket could not be taken in; it will come back");
+                socket.link().cut(Cut::Passing);
+            }
+        }
+    }
+
+    fn count(&self, result: &str) {
+        self.metrics.handshakes.with_label_values(&[result]).inc();
+    }
+}
+
+fn label(reason: DisconnectReason) -> &'static str {
+    match reason {
+        DisconnectReason::TransportClose => "transport_close",
+        DisconnectReason::MultipleHttpPollingError => "multiple_polling",
+        DisconnectReason::PacketParsingError => "bad_packet",
+        DisconnectReason::TransportError => "transport_error",
+        DisconnectReason::HeartbeatTimeout => "ping_timeout",
+        DisconnectReason::ClientNSDisconnect => "client_left",
+        DisconnectReason::ServerNSDisconnect => "dismissed",
+        DisconnectReason::ClosingServer => "closing",
+    }
+}

@@ -1,0 +1,94 @@
+//! Reads from the log what hints did not bring: for one person after a short hold, for everybody in a reconcile.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
+
+use super::hub::{Hub, Person};
+use crate::model::{Result, UserId};
+
+/// Entries read at a time.
+const PAGE: u64 = 256;
+
+/// People whose positions one query compares.
+const CHUNK: usize = 1_000;
+
+/// People who are caught up at the same time.
+const CONCURRENCY: usize = 8;
+
+/// Reads this person's gap, unless the missing hint still comes within the hold: two nodes that commit at the same
+/// time often tell it in the other order.
+pub(super) fn after_hold(hub: &Hub, person: &Arc<Person>) {
+    if !person.claim_repair() {
+        return;
+    }
+    let (hub, person) = (hub.clone(), person.clone());
+    hub.lifecycle().clone().spawn(async move {
+        tokio::time::sleep(hub.config().gap_hold).await;
+        if person.has_gap()
+            && let Err(error) = catch_up(&hub, &person).await
+        {
+            tracing::warn!(user = %person.id, %error, "a gap could not be read from the log; the next sweep tries again");
+            tokio::time::sleep(hub.config().sweep_interval).await;
+        }
+        person.release_repair();
+        // A gap that opened between the read and the release found the repair claimed.
+        if person.has_gap() {
+            after_hold(&hub, &person);
+        }
+    });
+}
+
+/// Delivers everything that this person's log holds beyond what was passed on.
+async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
+    while let Some(last) = person.last() {
+        let entries = hub.services().delivery.entries_after(person.id, last, PAGE).await?;
+        let read = entries.len() as u64;
+        for entry in entries {
+            if hub.offer(person.id, entry.seq, &entry.event) {
+                hub.metrics().gaps_repaired.inc();
+            }
+        }
+        if read < PAGE {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Compares everybody's position with the database and delivers what is missing.
+///
+/// # Errors
+/// [`crate::model::Error::Unavailable`]; whoever was not reached is reached by the next one.
+pub(super) async fn reconcile(hub: &Hub) -> Result<()> {
+    let people = hub.people();
+    for chunk in people.chunks(CHUNK) {
+        let behind = behind(hub, chunk).await?;
+        if behind.is_empty() {
+            continue;
+        }
+        // Most are not behind: their hint is on its way. Only who still is after the hold is read for.
+        tokio::time::sleep(hub.config().gap_hold).await;
+        let mut missed = behind;
+        missed.retain(|(person, seq)| person.last().is_some_and(|last| last < *seq));
+        let reads = missed.into_iter().map(|(person, _)| {
+            let hub = hub.clone();
+            async move { catch_up(&hub, &person).await }
+        });
+        stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
+    }
+    Ok(())
+}
+
+/// Who of these has not got all of their log, and how far it goes.
+async fn behind(hub: &Hub, people: &[Arc<Person>]) -> Result<Vec<(Arc<Person>, i64)>> {
+    let mut ids: Vec<UserId> = people.iter().map(|person| person.id).collect();
+    ids.sort_unstable();
+    let mut positions = hub.services().delivery.positions(&ids).await?;
+    positions.sort_unstable_by_key(|(user, _)| *user);
+    let found = people.iter().filter_map(|person| {
+        let index = positions.binary_search_by_key(&person.id, |(user, _)| *user).ok()?;
+        let (seq, last) = (positions[index].1.seq, person.last()?);
+        (last < seq).then(|| (person.clone(), seq))
+    });
+    Ok(found.collect())
+}

@@ -1,0 +1,238 @@
+//! How clients reach the engine: the routes below `/socket.io/`.
+//!
+//! WebSocket requests are answered with our own 101, so that the stream handed to socketioxide is one that we can cut
+//! (see `stream`), and so that an idle connection doesn't pin the request's headers in memory. Both ways in share
+//! **one** engine: an upgrade must find the session that polling began.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use http_body_util::{BodyExt, Limited};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use socketioxide::service::SocketIoService;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, mpsc},
+};
+use tower::{Service, ServiceExt};
+
+use self::{
+    link::{Link, Links},
+    stream::{Guarded, Upgrade},
+};
+use crate::{
+    config::{self, origins::Origins},
+    lifecycle::Lifecycle,
+    model::session::cookie_token,
+};
+
+pub(super) mod link;
+mod stream;
+
+/// The path that stock clients use; socketioxide's default.
+const PATH: &str = "/socket.io";
+
+/// Polling sessions waiting to be closed. Beyond that they end by their heartbeat.
+const CLOSER_QUEUE: usize = 65_536;
+
+/// What the connect middleware needs of the request that opened a session: in its extensions, instead of its headers.
+#[derive(Debug, Clone)]
+pub(super) struct Opening {
+    /// The token of the `jwt` cookie.
+    pub(super) token: Option<Arc<str>>,
+    pub(super) link: Arc<Link>,
+}
+
+/// The way in. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Transport(Arc<Inner>);
+
+struct Inner {
+    engine: SocketIoService<Router>,
+    links: Links,
+    closer: mpsc::Sender<Box<str>>,
+    origins: Origins,
+    config: config::Realtime,
+    lifecycle: Lifecycle,
+    closed: AtomicBool,
+}
+
+impl Transport {
+    pub(super) fn new(engine: SocketIoService<Router>, origins: Origins, config: config::Realtime, lifecycle: Lifecycle) -> Self {
+        let (closer, closing) = mpsc::channel(CLOSER_QUEUE);
+        lifecycle.spawn(close_sessions(engine.clone(), closing));
+        let links = Links::new(closer.clone());
+        Self(Arc::new(Inner { engine, links, closer, origins, config, lifecycle, closed: AtomicBool::new(false) }))
+    }
+
+    pub(super) fn router(self) -> Router {
+        Router::new().route(PATH, any(enter)).route(&format!("{PATH}/"), any(enter)).with_state(self)
+    }
+
+    /// No new sessions from here on; those that exist go on.
+    pub(super) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    /// Why this request may not pass, if so.
+    fn refusal(&self, request: &Request, opens: bool) -> Option<Response> {
+        let headers = request.headers();
+        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        // An Origin that is there but not text is none that we know.
+        let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null"));
+        if !self.0.origins.allows(origin, host) {
+            Some(refuse(StatusCode::FORBIDDEN, "4", "Origin not allowed: add it to CLIENT_URL"))
+        } else if opens && self.0.closed.load(Ordering::Acquire) {
+            Some(refuse(StatusCode::SERVICE_UNAVAILABLE, "4", "This node is shutting down"))
+        } else {
+            None
+        }
+    }
+
+    async fn polling(&self, mut request: Request, sid: Option<&str>) -> Response {
+        let opened = match sid {
+            Some(sid) if self.0.links.find(sid).is_some_and(|link| link.reason().is_some()) => return unknown_session(),
+            Some(_) => None,
+            None => {
+                let opening = self.opening(request.headers());
+                // The engine keeps this request's head for as long as the session lives: give it a slim one.
+                let link = opening.link.clone();
+                let mut slim = Request::new(Body::empty());
+                *slim.method_mut() = request.method().clone();
+                *slim.uri_mut() = request.uri().clone();
+                slim.extensions_mut().insert(opening);
+                request = slim;
+                Some(link)
+            }
+        };
+        let Ok(answer) = self.0.engine.clone().oneshot(request).await;
+        let answer = answer.map(Body::new);
+        match opened {
+            Some(link) if answer.status() == StatusCode::OK => self.name(&link, answer).await,
+            _ => answer,
+        }
+    }
+
+    /// Reads the session id from the answer that opened a polling session.
+    async fn name(&self, link: &Arc<Link>, answer: Response) -> Response {
+        let (head, body) = answer.into_parts();
+        let body = match Limited::new(body, 4096).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        };
+        #[derive(serde::Deserialize)]
+        struct Open {
+            sid: Box<str>,
+        }
+        if let Some(Ok(Open { sid })) = body.get(1..).map(serde_json::from_slice) {
+            self.0.links.name(link, &sid);
+        }
+        Response::from_parts(head, Body::from(body))
+    }
+
+    fn websocket(&self, mut request: Request, sid: Option<&str>) -> Response {
+        let Some(accept) = accept_key(request.headers()) else {
+            return refuse(StatusCode::BAD_REQUEST, "3", "Expected a WebSocket (version 13) upgrade request");
+        };
+        let (opening, upgrade) = match sid {
+            None => (self.opening(request.headers()), None),
+            Some(sid) => match self.0.links.find(sid) {
+                Some(link) if link.reason().is_none() => {
+                    let upgrade = Upgrade { sid: sid.into(), closer: self.0.closer.clone() };
+                    (Opening { token: None, link }, Some(upgrade))
+                }
+                _ => return unknown_session(),
+            },
+        };
+        let mut slim = axum::http::Request::new(());
+        *slim.uri_mut() = request.uri().clone();
+        let link = opening.link.clone();
+        slim.extensions_mut().insert(opening);
+
+        let place = request.extensions().get::<Arc<OwnedSemaphorePermit>>().cloned();
+        let upgraded = hyper::upgrade::on(&mut request);
+        let (mut engine, patience) = (self.0.engine.clone(), self.0.config.write_timeout);
+        self.0.lifecycle.spawn(async move {
+            let Ok(upgraded) = upgraded.await else { return };
+            // The listener serves bare TCP; anything else would be a defect, and the connection is dropped.
+            let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+                tracing::error!("a WebSocket came over something else than TCP");
+                return;
+            };
+            let stream = Guarded::new(parts.io.into_inner(), parts.read_buf, link, patience, upgrade, place);
+            if let Err(error) = Service::<(Guarded, axum::http::Request<()>)>::call(&mut engine, (stream, slim)).await {
+                tracing::debug!(%error, "the engine refused a WebSocket");
+            }
+        });
+        let headers = [
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::SEC_WEBSOCKET_ACCEPT, accept),
+        ];
+        (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    }
+
+    fn opening(&self, headers: &HeaderMap) -> Opening {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        Opening { token: cookie_token(cookies).map(Arc::from), link: self.0.links.open() }
+    }
+}
+
+async fn enter(State(transport): State<Transport>, request: Request) -> Response {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let sid = parameter("sid");
+    if let Some(refusal) = transport.refusal(&request, sid.is_none()) {
+        refusal
+    } else if request.method() == Method::GET && parameter("transport") == Some("websocket") {
+        transport.websocket(request, sid)
+    } else {
+        transport.polling(request, sid).await
+    }
+}
+
+/// Ends polling sessions by what their client would send to leave.
+async fn close_sessions(engine: SocketIoService<Router>, mut closing: mpsc::Receiver<Box<str>>) {
+    while let Some(sid) = closing.recv().await {
+        let mut request = Request::new(Body::from("1"));
+        *request.method_mut() = Method::POST;
+        if let Ok(uri) = format!("{PATH}/?EIO=4&transport=polling&sid={sid}").parse() {
+            *request.uri_mut() = uri;
+            let Ok(_) = engine.clone().oneshot(request).await;
+        }
+    }
+}
+
+/// The answer to a well-formed upgrade request (RFC 6455, 4.2.1), `None` for any other.
+fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let lists = |name, token: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|list| list.split(',').any(|item| item.trim().eq_ignore_ascii_case(token))))
+    };
+    let well_formed = lists(header::CONNECTION, "upgrade")
+        && lists(header::UPGRADE, "websocket")
+        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| well_formed)?;
+    HeaderValue::try_from(tungstenite::handshake::derive_accept_key(key.as_bytes())).ok()
+}
+
+fn unknown_session() -> Response {
+    refuse(StatusCode::BAD_REQUEST, "1", "Session ID unknown")
+}
+
+/// Engine.IO's own form of an error.
+fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json!({ "code": code, "message": message }))).into_response()
+}
