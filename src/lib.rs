@@ -17,8 +17,10 @@
 //!
 //! `docs/ARCHITECTURE.md` says why.
 
+pub mod app;
 pub mod backplane;
 pub mod blobs;
+pub mod commands;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -1,0 +1,295 @@
+//! The composition root: builds each part once and wires them. The only place that chooses a backend.
+
+use anyhow::Context;
+use axum::Router;
+use prometheus::IntGauge;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    backplane::{Backplane, Signals},
+    blobs::Blobs,
+    config::{self, Config, origins::Origins},
+    domain::{
+        Services,
+        accounts::Accounts,
+        conversations::Conversations,
+        delivery::Delivery,
+        limits::Limits,
+        media::Media,
+        messages::Messages,
+        nodes::{NodeHealth, Nodes},
+        passwords::Passwords,
+        presence::Presence,
+        reads::Reads,
+        sessions::Sessions,
+        users::Users,
+    },
+    http,
+    lifecycle::Lifecycle,
+    metrics::Metrics,
+    model::{Clock, Error},
+    realtime::Realtime,
+    store::{Schema, Store},
+    tls,
+};
+
+/// How long to wait between looks at a database that is away or whose schema is not there yet.
+const START_RETRY: Duration = Duration::from_secs(1);
+
+/// A running node.
+pub struct App {
+    config: Config,
+    http: SocketAddr,
+    ops: SocketAddr,
+    store: Store,
+    backplane: Backplane,
+    services: Services,
+    realtime: Realtime,
+    lifecycle: Lifecycle,
+}
+
+impl App {
+    /// Starts a node and answers when it serves. Waits for a PostgreSQL that is away and for a schema that is behind;
+    /// `/ready` says so meanwhile.
+    ///
+    /// # Errors
+    /// What can't be mended by waiting: a port that is taken, a folder that can't be written, a wrong secret.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_with(config, Clock::default()).await
+    }
+
+    /// As [`App::start`], by the given clock.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_with(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        Self::launch(config, clock, |_| Ok(())).await
+    }
+
+    /// As [`App::start`], and tells the ops port's address as soon as it is known, which is before the node serves.
+    ///
+    /// # Errors
+    /// As [`App::start`], and that of `tell`.
+    pub async fn start_and_tell<F>(config: Config, tell: F) -> anyhow::Result<Self>
+    where
+        F: FnOnce(SocketAddr) -> anyhow::Result<()>,
+    {
+        Self::launch(config, Clock::default(), tell).await
+    }
+
+    async fn launch<F>(config: Config, clock: Clock, tell_ops: F) -> anyhow::Result<Self>
+    where
+        F: FnOnce(SocketAddr) -> anyhow::Result<()>,
+    {
+        tls::install();
+        let metrics = Metrics::new().context("a metric is declared twice")?;
+        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let lifecycle = Lifecycle::new();
+        let public = listen(config.http.host, config.http.port, "PORT").await?;
+        let private = listen(config.ops.host, config.ops.port, "OPS_PORT").await?;
+        let (http_address, ops_address) = (public.local_addr()?, private.local_addr()?);
+        tell_ops(ops_address)?;
+        // Known once the node is built; until then `/ready` says that it is starting.
+        let nodes: Arc<OnceLock<Nodes>> = Arc::default();
+        let health = {
+            let nodes = nodes.clone();
+            move || nodes.get().map_or_else(NodeHealth::starting, Nodes::health)
+        };
+        let ops = http::ops(lifecycle.clone(), metrics.clone(), health);
+        serve(private, ops, &config.http, &lifecycle, metrics.http_connections.with_label_values(&["ops"]));
+
+        let built = Self::build(&config, clock, &lifecycle, &metrics).await;
+        let (store, backplane, signals, services) = match built {
+            Ok(built) => built,
+            Err(error) => {
+                lifecycle.stop();
+                return Err(error);
+            }
+        };
+        let _ = nodes.set(services.nodes.clone());
+        let origins = Origins::new(&config.http.allowed_origins);
+        let (realtime, sockets) = Realtime::start(&services, signals, &config, origins, &lifecycle, &metrics);
+        let routes = http::api(services.clone(), &config).merge(sockets);
+        let routes = http::finish(routes, &config, metrics.clone());
+        serve(public, routes, &config.http, &lifecycle, metrics.http_connections.with_label_values(&["public"]));
+        lifecycle.started();
+        tracing::info!(
+            http = %http_address, ops = %ops_address, node = %backplane.node(),
+            database = if config.database.is_sqlite() { "sqlite" } else { "postgresql" },
+            backplane = if config.redis.url.is_empty() { "local" } else { "redis" },
+            "hubbub serves"
+        );
+        Ok(Self { config, http: http_address, ops: ops_address, store, backplane, services, realtime, lifecycle })
+    }
+
+    async fn build(
+        config: &Config,
+        clock: Clock,
+        lifecycle: &Lifecycle,
+        metrics: &Metrics,
+    ) -> anyhow::Result<(Store, Backplane, Signals, Services)> {
+        let store = open_store(&config.database, clock.clone(), metrics, lifecycle).await?;
+        await_schema(&store, &config.database, lifecycle).await?;
+        let (backplane, signals) = if config.redis.url.is_empty() {
+            Backplane::local(lifecycle, metrics.clone())
+        } else {
+            Backplane::redis(&config.redis, &config.cluster, lifecycle, metrics.clone())?
+        };
+        let blobs =
+            Blobs::open(&config.media).map_err(describe).context("cannot open the image store: check HUBBUB__MEDIA__URL")?;
+
+        let limits = Limits::new(backplane.clone(), &config.limits, metrics);
+        let auth = config::Auth { jwt_secret: jwt_secret(config)?, ..config.auth.clone() };
+        let sessions = Sessions::new(store.clone(), backplane.clone(), &auth, clock.clone())?;
+        let passwords = Passwords::new(&config.auth);
+        let accounts = Accounts::new(store.clone(), passwords, sessions.clone(), limits.clone(), clock.clone());
+        let media = Media::new(store.clone(), blobs, &config.media, clock.clone(), metrics);
+        let delivery = Delivery::new(store.clone(), backplane.clone());
+        let reads = Reads::new(store.clone(), delivery.clone());
+        let services = Services {
+            accounts,
+            sessions,
+            users: Users::new(store.clone(), media.clone(), clock.clone()),
+            conversations: Conversations::new(store.clone(), reads.clone()),
+            messages: Messages::new(
+                store.clone(),
+                media.clone(),
+                limits.clone(),
+                delivery.clone(),
+                clock.clone(),
+                metrics.clone(),
+            ),
+            reads,
+            delivery,
+            presence: Presence::start(backplane.clone(), config.presence.grace, lifecycle),
+            media,
+            limits,
+            nodes: Nodes::start(store.clone(), backplane.clone(), config.cluster.database_beat, lifecycle, metrics.clone()),
+            clock,
+        };
+        Ok((store, backplane, signals, services))
+    }
+
+    /// Where REST and sockets are served.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where `/live`, `/ready` and `/metrics` are served.
+    pub fn ops(&self) -> SocketAddr {
+        self.ops
+    }
+
+    /// Drains and stops: not ready; after `drain.notice` no new sockets, and the transports of all are closed over
+    /// `drain.spread`; then running requests get `drain.finish`.
+    pub async fn shut_down(self) {
+        self.lifecycle.drain();
+        self.services.presence.freeze();
+        tokio::time::sleep(self.config.drain.notice).await;
+        self.realtime.drain(self.config.drain.spread).await;
+        self.services.nodes.retire().await;
+        self.backplane.close().await;
+        self.lifecycle.stop();
+        if tokio::time::timeout(self.config.drain.finish, self.lifecycle.tracker().wait()).await.is_err() {
+            tracing::warn!("some requests did not end within drain.finish; leaving them");
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// `hubbub migrate`: answers how many migrations it applied.
+///
+/// # Errors
+/// If the database can't be reached or refuses.
+pub async fn migrate(config: &Config) -> anyhow::Result<usize> {
+    let store = Store::connect(&config.database, Clock::default(), Metrics::new()?, &TaskTracker::new()).await;
+    let store = store.map_err(describe).context("cannot open the database: check DATABASE_URL and that it is running")?;
+    let applied = store.migrate().await.map_err(describe).context("cannot bring the schema up to date")?;
+    store.close().await;
+    Ok(applied)
+}
+
+fn serve(listener: TcpListener, routes: Router, config: &config::Http, lifecycle: &Lifecycle, connections: IntGauge) {
+    let (config, node) = (config.clone(), lifecycle.clone());
+    lifecycle.tracker().spawn(async move { http::server::serve(listener, routes, &config, node, connections).await });
+}
+
+/// The secret that tokens are signed with: the configured one, or, on a node alone, one that is made once and kept.
+fn jwt_secret(config: &Config) -> anyhow::Result<String> {
+    match config.database.folder() {
+        Some(folder) if config.auth.jwt_secret.is_empty() => config::secret::load_or_create(&folder)
+            .with_context(|| format!("cannot keep a secret in {}: make it writable, or set JWT_SECRET", folder.display())),
+        _ => Ok(config.auth.jwt_secret.clone()),
+    }
+}
+
+async fn listen(host: std::net::IpAddr, port: u16, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((host, port))
+        .await
+        .with_context(|| format!("cannot listen on {host}:{port}: set {setting} to a port that is free (0 takes any)"))
+}
+
+/// Opens the database. One that is away may come; a file that can't be opened stays wrong.
+async fn open_store(config: &config::Database, clock: Clock, metrics: &Metrics, lifecycle: &Lifecycle) -> anyhow::Result<Store> {
+    // A tracker of their own: the writers outlive the requests that the lifecycle's tracker is waited for.
+    let writers = TaskTracker::new();
+    loop {
+        let store = Store::connect(config, clock.clone(), metrics.clone(), &writers).await;
+        match store {
+            Err(error @ Error::Unavailable(_)) if !config.is_sqlite() => {
+                tracing::warn!(cause = ?error.cause(), "the database does not answer yet; trying on");
+                lifecycle.unfit(Some("waiting for the database".to_owned()));
+                tokio::time::sleep(START_RETRY).await;
+            }
+            other => {
+                lifecycle.unfit(None);
+                return other.map_err(describe).context("cannot open the database: check DATABASE_URL");
+            }
+        }
+    }
+}
+
+/// Waits until the schema is this binary's, or brings it there if configured so.
+async fn await_schema(store: &Store, config: &config::Database, lifecycle: &Lifecycle) -> anyhow::Result<()> {
+    if config.migrate_on_start || config.is_sqlite() {
+        let applied = store.migrate().await.map_err(describe).context("cannot bring the schema up to date")?;
+        tracing::info!(applied, "the schema is up to date");
+    }
+    let mut told = None;
+    loop {
+        let reason = match store.schema().await {
+            Ok(Schema::Current) => {
+                lifecycle.unfit(None);
+                return Ok(());
+            }
+            // A newer hubbub migrated it; migrations keep the version before them working.
+            Ok(Schema::Ahead) => {
+                tracing::warn!("the database's schema is newer than this hubbub; going on");
+                lifecycle.unfit(None);
+                return Ok(());
+            }
+            Ok(Schema::Behind(missing)) => format!("the schema misses {missing} migration(s): run `hubbub migrate`"),
+            Err(error) => format!("cannot read the schema: {}", describe(error)),
+        };
+        if told.as_ref() != Some(&reason) {
+            tracing::warn!(%reason, "not ready; waiting");
+            lifecycle.unfit(Some(reason.clone()));
+            told = Some(reason);
+        }
+        tokio::time::sleep(START_RETRY).await;
+    }
+}
+
+fn describe(error: Error) -> anyhow::Error {
+    match error.cause() {
+        Some(cause) => anyhow::anyhow!("{cause}"),
+        None => anyhow::anyhow!("{error}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! The command line.
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use std::{future::Future, path::PathBuf, process::ExitCode};
+
+use crate::config::{self, Config};
+
+mod check_config;
+mod healthcheck;
+mod migrate;
+mod openapi;
+mod serve;
+
+/// A realtime chat hub: REST and Socket.IO for stock clients, on one laptop or a cluster.
+///
+/// Without any configuration it runs alone, on SQLite and folders under data/. DATABASE_URL (PostgreSQL), REDIS_URL and
+/// JWT_SECRET make several of it one hub. Every setting is described in config/default.toml.
+#[derive(Debug, Parser)]
+#[command(name = "hubbub", version, max_term_width = 100)]
+pub struct Cli {
+    /// Settings file (TOML), between the defaults and the environment.
+    #[arg(long, global = true, env = "HUBBUB_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub until SIGTERM or Ctrl-C, then drain and stop.
+    Serve,
+    /// Bring the database's schema up to date. Safe to start several times at once.
+    Migrate,
+    /// Print the OpenAPI 3.1 description of the REST interface.
+    Openapi,
+    /// Check the configuration and print what is in effect, secrets masked.
+    CheckConfig,
+    /// Ask a running hub's /ready on this machine; exit code 0 if it is ready.
+    Healthcheck,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever kept it from being carried out, in words for the person at the terminal.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = || load(&cli);
+    match cli.command {
+        Command::Openapi => openapi::run(),
+        Command::CheckConfig => check_config::run(cli.config.as_deref()),
+        Command::Serve => block_on(serve::run(config()?)),
+        Command::Migrate => block_on(migrate::run(config()?)),
+        Command::Healthcheck => block_on(healthcheck::run(config()?)),
+    }
+}
+
+fn load(cli: &Cli) -> anyhow::Result<Config> {
+    Config::load(cli.config.as_deref(), config::environment())
+        .map_err(|faults| anyhow::anyhow!("the configuration is not right:\n{faults}"))
+}
+
+fn block_on<F>(task: F) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<ExitCode>>,
+{
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?.block_on(task)
+}
