@@ -1,0 +1,5 @@
+//! Several nodes on one Redis and one PostgreSQL.
+
+mod across_nodes;
+mod concurrency;
+mod outages;

@@ -1,0 +1,95 @@
+//! Redis away: what works goes on, what can't waits, and all is made good.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+use crate::support::{TestHub, user::get};
+
+/// A redis-server of this test's own, that can be taken away.
+struct Redis {
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Redis {
+    fn starts() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut redis = Self { port, process: None };
+        redis.returns();
+        redis
+    }
+
+    fn returns(&mut self) {
+        let port = self.port.to_string();
+        let server = Command::new("redis-server")
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .spawn();
+        self.process = Some(server.expect("redis-server: install it, or run the tests with `make test`"));
+    }
+
+    fn dies(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.dies();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_and_revocations_work_while_redis_is_away_and_the_rest_is_made_good() {
+    let mut redis = Redis::starts();
+    let hub = TestHub::cluster_with(2, &[("REDIS_URL", &redis.url())]).await;
+    hub.settles().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut here = bob.connects_to(hub.node(0)).await;
+    let mut there = bob.connects_to(hub.node(1)).await;
+    let phone = bob.logs_in(hub.node(0)).await;
+    let mut phones = phone.connects_to(hub.node(1)).await;
+
+    redis.dies();
+    alice.sends(&bob, "while it is away").await;
+    here.expects_message("while it is away").await;
+    there.expects_message("while it is away").await;
+    phones.expects_message("while it is away").await;
+    phone.logs_out().await;
+    phones.expects_end().await;
+    assert!(bob.logs_in(hub.node(1)).await.gets("/api/auth/check").await.status.is_success());
+    let ready = get(&hub.node(0).ops_url("/ready")).await;
+    assert_eq!(ready.status(), 200, "an outage of Redis must not empty the load balancer");
+
+    redis.returns();
+    hub.settles().await;
+    alice.sends(&bob, "back").await;
+    here.expects_message("back").await;
+    there.expects_message("back").await;
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_and_serves_its_own_while_redis_is_away() {
+    let mut redis = Redis::starts();
+    redis.dies();
+    let hub = TestHub::cluster_with(1, &[("REDIS_URL", &redis.url())]).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut his = bob.connects_to(hub.node(0)).await;
+    alice.sends(&bob, "without Redis").await;
+    his.expects_message("without Redis").await;
+    redis.returns();
+    hub.settles().await;
+    alice.sends(&bob, "with Redis").await;
+    his.expects_message("with Redis").await;
+    hub.stops().await;
+}

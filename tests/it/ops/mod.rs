@@ -1,0 +1,9 @@
+//! What operators see: health, metrics, start-up, drain, the command line.
+
+mod check_config;
+mod commands;
+mod embedded;
+mod health;
+mod person;
+mod process;
+mod schema;

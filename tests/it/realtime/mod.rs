@@ -1,0 +1,7 @@
+//! The socket contract, on one node, over both databases.
+
+mod delivery;
+mod handshake;
+mod hostile;
+mod presence;
+mod sending;

@@ -1,0 +1,11 @@
+//! Every row of the wire contract, over both databases.
+
+mod accounts;
+mod contacts;
+mod errors;
+mod history;
+mod images;
+mod limits;
+mod profile;
+mod send;
+mod web;

@@ -1,0 +1,179 @@
+//! A Socket.IO client for tests that look at the wire: WebSocket only, nothing hidden. The stock client is driven by
+//! the tests in `tests/client`.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+use super::{PATIENCE, hub::TestNode, soon};
+
+/// One connection.
+pub(crate) struct TestSocket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Events that came while something else was waited for.
+    events: VecDeque<(String, Value)>,
+    next_ack: u64,
+}
+
+/// One thing that the server said.
+enum Heard {
+    Event(String, Value),
+    Ack(u64, Value),
+    Connected,
+    Refused(String),
+    Dismissed,
+}
+
+impl TestSocket {
+    /// Opens the transport; [`TestSocket::connects`] comes next.
+    pub(crate) async fn opens(node: &TestNode, token: Option<&str>) -> Self {
+        Self::tries_to_open(node, token, None).await.unwrap()
+    }
+
+    /// As [`TestSocket::opens`], with an `Origin`; `Err` is the HTTP status.
+    pub(crate) async fn tries_to_open(node: &TestNode, token: Option<&str>, origin: Option<&str>) -> Result<Self, u16> {
+        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", node.address());
+        let mut request = url.into_client_request().unwrap();
+        if let Some(token) = token {
+            request.headers_mut().insert("cookie", HeaderValue::try_from(format!("jwt={token}")).unwrap());
+        }
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", HeaderValue::try_from(origin).unwrap());
+        }
+        let opened = soon("the WebSocket", connect_async(request)).await;
+        let (mut stream, _) = match opened {
+            Ok(opened) => opened,
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => return Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        };
+        let open = soon("the open packet", stream.next()).await.expect("an open packet").unwrap();
+        assert!(open.to_text().unwrap().starts_with("0{"), "{open}");
+        Ok(Self { stream, events: VecDeque::new(), next_ack: 0 })
+    }
+
+    /// Sends CONNECT with `auth`; `Err` is the message of a CONNECT_ERROR.
+    pub(crate) async fn connects(&mut self, auth: Value) -> Result<(), String> {
+        let connect = if auth.is_null() { "40".to_owned() } else { format!("40{auth}") };
+        self.says(&connect).await;
+        loop {
+            match self.hears().await.expect("an answer to CONNECT") {
+                Heard::Connected => return Ok(()),
+                Heard::Refused(message) => return Err(message),
+                Heard::Event(name, payload) => self.events.push_back((name, payload)),
+                Heard::Ack(..) | Heard::Dismissed => panic!("something else than an answer to CONNECT"),
+            }
+        }
+    }
+
+    /// Sends a raw Engine.IO packet.
+    pub(crate) async fn says(&mut self, packet: &str) {
+        soon("the write", self.stream.send(Message::text(packet))).await.unwrap();
+    }
+
+    /// As [`TestSocket::says`]; false when the connection has ended.
+    pub(crate) async fn tries_to_say(&mut self, packet: &str) -> bool {
+        soon("the write", self.stream.send(Message::text(packet))).await.is_ok()
+    }
+
+    /// Emits an event and answers its acknowledgement.
+    pub(crate) async fn asks(&mut self, event: &str, payload: Value) -> Value {
+        self.next_ack += 1;
+        let id = self.next_ack;
+        self.says(&format!("42{id}{}", json!([event, payload]))).await;
+        loop {
+            match self.hears().await.expect("an acknowledgement") {
+                Heard::Ack(acknowledged, answer) if acknowledged == id => return answer,
+                Heard::Event(name, payload) => self.events.push_back((name, payload)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The payload of the next event of that name; others before it are dropped.
+    pub(crate) async fn expects(&mut self, event: &str) -> Value {
+        while let Some((name, payload)) = self.events.pop_front() {
+            if name == event {
+                return payload;
+            }
+        }
+        loop {
+            match self.hears().await {
+                Some(Heard::Event(name, payload)) if name == event => return payload,
+                Some(_) => {}
+                None => panic!("the connection ended while waiting for {event}"),
+            }
+        }
+    }
+
+    /// Expects the next `newMessage` to be this one.
+    pub(crate) async fn expects_message(&mut self, text: &str) -> Value {
+        let message = self.expects("newMessage").await;
+        assert_eq!(message["text"], text);
+        message
+    }
+
+    /// Waits for a list of who is online that names exactly these people.
+    pub(crate) async fn expects_online(&mut self, ids: &[&str]) {
+        let mut wanted: Vec<&str> = ids.to_vec();
+        wanted.sort_unstable();
+        loop {
+            let list = self.expects("getOnlineUsers").await;
+            let mut online: Vec<&str> = list.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+            online.sort_unstable();
+            if online == wanted {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the server says goodbye (a DISCONNECT packet) or hangs up.
+    pub(crate) async fn expects_end(&mut self) {
+        while let Some(heard) = self.hears().await {
+            if matches!(heard, Heard::Dismissed) {
+                return;
+            }
+        }
+    }
+
+    /// Hangs up without a word, as a closed tab does.
+    pub(crate) async fn hangs_up(mut self) {
+        self.stream.close(None).await.unwrap();
+    }
+
+    async fn hears(&mut self) -> Option<Heard> {
+        loop {
+            let frame = match tokio::time::timeout(PATIENCE, self.stream.next()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(_) => return None,
+                Err(_) => panic!("waited {PATIENCE:?} in vain for the server to say something"),
+            };
+            let Message::Text(text) = frame else { continue };
+            if text.as_str() == "2" {
+                // The server may have hung up meanwhile; the next read tells.
+                self.tries_to_say("3").await;
+            } else if let Some(heard) = read(&text) {
+                return Some(heard);
+            }
+        }
+    }
+}
+
+fn read(packet: &str) -> Option<Heard> {
+    let (kind, rest) = packet.split_at_checked(2)?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (id, data) = rest.split_at(digits);
+    let json = || serde_json::from_str::<Value>(data).unwrap_or(Value::Null);
+    match kind {
+        "40" => Some(Heard::Connected),
+        "41" => Some(Heard::Dismissed),
+        "42" => Some(Heard::Event(json()[0].as_str()?.to_owned(), json()[1].clone())),
+        "43" => Some(Heard::Ack(id.parse().ok()?, json()[0].clone())),
+        "44" => Some(Heard::Refused(json()["message"].as_str()?.to_owned())),
+        _ => None,
+    }
+}
