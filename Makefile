@@ -1,0 +1,59 @@
+# The door to the project: everything that one does here is a target, and CI calls the same ones.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# `dev` is built quickly and has its slow parts (password hashes, images) optimised; `make run PROFILE=release` is the real thing.
+PROFILE ?= dev
+CARGO ?= cargo
+with = tests/services/with.sh
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ## start one node on http://127.0.0.1:3000 with SQLite in data/: needs nothing installed
+	$(CARGO) run --profile $(PROFILE) -- serve
+
+.PHONY: run-cluster
+run-cluster: ## start two nodes (NODE1_PORT=3001, NODE2_PORT=3002) with a private PostgreSQL and Redis; Ctrl-C ends all
+	$(CARGO) build --profile $(PROFILE)
+	@tests/services/cluster.sh target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/hubbub
+
+.PHONY: test
+test: services ## run all tests beside a private PostgreSQL and Redis; installs what is missing, if root
+	@$(with) $(MAKE) --no-print-directory test-rust test-client
+
+.PHONY: test-rust
+test-rust: services ## run the tests in Rust only
+	$(with) $(CARGO) test --workspace
+
+.PHONY: test-client
+test-client: services ## run the tests with the stock Socket.IO client (Node.js) only
+	$(CARGO) build
+	cd tests/client && ../services/with.sh node --test --test-reporter=spec
+
+.PHONY: services
+services:
+	@tests/services/install.sh
+
+.PHONY: lint
+lint: ## check format, clippy, scripts and white space
+	@CARGO="$(CARGO)" .ci/lint
+
+.PHONY: fmt
+fmt: ## format the Rust sources
+	$(CARGO) fmt --all
+
+.PHONY: build
+build: ## build target/debug/hubbub
+	$(CARGO) build
+
+.PHONY: release
+release: ## build target/release/hubbub
+	$(CARGO) build --release
+
+.PHONY: clean
+clean: ## remove what was built (data/ stays)
+	$(CARGO) clean
+	rm -rf tests/client/node_modules
