@@ -67,7 +67,8 @@ start_postgres() {
   fi
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
     port=$(random_port)
-    env -C "$folder" "${as_postgres[@]}" "$bin/postgres" -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 \
+    # A session of its own, here and below: Ctrl-C comes to the script, which stops things in the right order.
+    env -C "$folder" "${as_postgres[@]}" setsid "$bin/postgres" -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 \
       -c unix_socket_directories= -c max_connections=400 "$@" \
       >"$folder.log" 2>&1 </dev/null &
     POSTGRES_PID=$!
@@ -97,7 +98,7 @@ start_redis() {
   mkdir -p "$folder"
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
     port=$(random_port)
-    env -C "$folder" setpriv --pdeathsig=TERM redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$folder" \
+    env -C "$folder" setpriv --pdeathsig=TERM setsid redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$folder" \
       --unixsocket redis.sock --daemonize no >"$folder.log" 2>&1 </dev/null &
     REDIS_PID=$!
     if await 15 "$REDIS_PID" redis_answers "$folder"; then
