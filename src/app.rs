@@ -163,6 +163,7 @@ impl App {
                 limits.clone(),
                 delivery.clone(),
                 clock.clone(),
+                lifecycle.clone(),
                 metrics.clone(),
             ),
             reads,

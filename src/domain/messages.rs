@@ -2,6 +2,7 @@
 
 use super::{delivery::Delivery, limits::Limits, media::Media};
 use crate::{
+    lifecycle::Lifecycle,
     metrics::Metrics,
     model::{
         Clock, Error, MessageId, Result, UserId,
@@ -18,12 +19,21 @@ pub struct Messages {
     limits: Limits,
     delivery: Delivery,
     clock: Clock,
+    lifecycle: Lifecycle,
     metrics: Metrics,
 }
 
 impl Messages {
-    pub fn new(store: Store, media: Media, limits: Limits, delivery: Delivery, clock: Clock, metrics: Metrics) -> Self {
-        Self { store, media, limits, delivery, clock, metrics }
+    pub fn new(
+        store: Store,
+        media: Media,
+        limits: Limits,
+        delivery: Delivery,
+        clock: Clock,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+    ) -> Self {
+        Self { store, media, limits, delivery, clock, lifecycle, metrics }
     }
 
     /// Sends a message. Answers when it and its entry in both people's logs are committed; the sockets are told after
@@ -64,6 +74,14 @@ impl Messages {
             image,
             created_at: self.clock.now(),
         };
+        // In a task of its own: a caller that hangs up between the commit and the hint must not take the hint with it.
+        let (messages, sending) = (self.clone(), self.lifecycle.tracker());
+        let sent = sending.spawn(async move { messages.commit(new).await });
+        sent.await.map_err(|failed| Error::internal("messages", failed))?
+    }
+
+    async fn commit(&self, new: NewMessage) -> Result<Message> {
+        let receiver = new.receiver;
         let sent = self.store.send(new).await?;
         if !sent.first {
             return self.repeated(sent.message, receiver);

@@ -1,6 +1,7 @@
 //! Sending through REST.
 
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use uuid::Uuid;
 
 use crate::support::{TestHub, on_both_databases};
@@ -70,4 +71,29 @@ on_both_databases! {
         let bad = ann.tries_to_send(&bob.id, json!({ "text": "hi", "clientId": "7" })).await;
         assert_eq!(bad.status, 400, "{}", bad.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_who_hangs_up_during_the_send_delays_nothing() {
+    // No sweep: only the hint can bring the message in time.
+    let hub = TestHub::cluster_with(1, &[("HUBBUB__REALTIME__SWEEP_INTERVAL", "5m")]).await;
+    let [ann, bob] = hub.users(["ann", "bob"]).await;
+    let mut his = bob.connects_to(hub.node(0)).await;
+    let request = format!(
+        "POST /api/messages/send/{} HTTP/1.1\r\nhost: hub\r\ncookie: jwt={}\r\ncontent-type: application/json\r\n\
+         content-length: 21\r\n\r\n{{\"text\":\"hanging up\"}}",
+        bob.id, ann.token
+    );
+    for _ in 0..100 {
+        let mut connection = TcpStream::connect(hub.node(0).address()).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        // Gone at some moment between the first byte and the answer.
+        tokio::task::yield_now().await;
+    }
+    ann.sends(&bob, "marker").await;
+    while his.expects("newMessage").await["text"] != "marker" {}
+    let sent = bob.history_with(&ann).await.len() as f64;
+    assert_eq!(hub.node(0).metric("hubbub_messages_accepted_total").await, sent);
+    assert_eq!(hub.node(0).metric("hubbub_gaps_repaired_total").await, 0.0, "every hint came, none was read from the log");
+    hub.stops().await;
 }
