@@ -85,7 +85,7 @@ impl Desk {
         match self.identify(token).await {
             Ok((identity, joining)) => {
                 let connection = Arc::new(Connection::new(identity, opening.link, joining));
-                handlers::register(&socket, &connection, &self.hub, &self.services, self.events, &self.metrics);
+                handlers::register(&socket, &connection, &self.hub, self.events);
                 let (hub, ended) = (self.hub.clone(), connection.clone());
                 socket
                     .on_disconnect(move |_: SocketRef, reason: DisconnectReason| async move { hub.ended(&ended, label(reason)) });

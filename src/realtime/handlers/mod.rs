@@ -21,8 +21,6 @@ use super::{
 };
 use crate::{
     config::Quota,
-    domain::Services,
-    metrics::Metrics,
     model::{ClientId, Error, MessageId, Result, UserId, message::Draft},
 };
 
@@ -64,22 +62,12 @@ struct MessagesRead {
 struct Clerk {
     connection: Arc<Connection>,
     hub: Hub,
-    services: Services,
     events: Quota,
-    metrics: Metrics,
 }
 
-/// Registers every handler of a socket.
-pub(super) fn register(
-    socket: &SocketRef,
-    connection: &Arc<Connection>,
-    hub: &Hub,
-    services: &Services,
-    events: Quota,
-    metrics: &Metrics,
-) {
-    let clerk =
-        Clerk { connection: connection.clone(), hub: hub.clone(), services: services.clone(), events, metrics: metrics.clone() };
+/// Registers every handler of a socket. What they hold is paid for by every idle socket: two pointers and the limit.
+pub(super) fn register(socket: &SocketRef, connection: &Arc<Connection>, hub: &Hub, events: Quota) {
+    let clerk = Clerk { connection: connection.clone(), hub: hub.clone(), events };
     clerk.clone().handle(socket, "sendMessage", Request::SendMessage);
     clerk.clone().handle(socket, "messagesRead", Request::MessagesRead);
     socket.on_fallback(move |_: SocketRef, _: Event, answer: AckSender| {
@@ -143,13 +131,13 @@ impl Clerk {
         let receiver = request.receiver_id.parse::<UserId>()?;
         let client_id = request.client_id.as_deref().map(str::parse::<ClientId>).transpose()?;
         let draft = Draft { text: request.text, image: request.image, client_id };
-        let message = self.services.messages.send(self.connection.identity.user, receiver, draft).await?;
+        let message = self.hub.services().messages.send(self.connection.identity.user, receiver, draft).await?;
         Ok(json!({ "ok": true, "message": message }))
     }
 
     async fn messages_read(&self, request: MessagesRead) -> Result<Value> {
         let (other, up_to) = (request.user_id.parse::<UserId>()?, request.up_to.parse::<MessageId>()?);
-        let mark = self.services.reads.mark(self.connection.identity.user, other, up_to).await?;
+        let mark = self.hub.services().reads.mark(self.connection.identity.user, other, up_to).await?;
         Ok(json!({ "ok": true, "userId": mark.user_id, "upTo": mark.up_to, "unreadCount": mark.unread_count }))
     }
 
@@ -166,12 +154,12 @@ impl Clerk {
     }
 
     fn too_many(&self) -> Error {
-        self.metrics.rate_limited.with_label_values(&["event"]).inc();
+        self.hub.metrics().rate_limited.with_label_values(&["event"]).inc();
         Error::RateLimited { retry_after: self.events.every.max(Duration::from_millis(1)) }
     }
 
     fn count(&self, event: &str, result: &str) {
-        self.metrics.received.with_label_values(&[event, result]).inc();
+        self.hub.metrics().received.with_label_values(&[event, result]).inc();
     }
 }
 
