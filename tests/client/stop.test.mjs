@@ -8,6 +8,9 @@ import { User } from './support/user.mjs';
 // Far below what the deployments give running requests (`finish`): nothing is under way, so that must not be used up.
 const DRAIN_MS = 30_000;
 
+// Long enough for a message to be sent and shown while the node drains, also on a busy machine.
+const PATIENT = { HUBBUB__DRAIN__NOTICE: '4s' };
+
 onEachDeployment((hub) => {
   test('SIGTERM ends a node in time, and its clients go on elsewhere without a lost or doubled message', async (t) => {
     const [alice, bob] = await Promise.all([User.signsUp(hub.node(0), 'alice'), User.signsUp(hub.node(1), 'bob')]);
@@ -36,4 +39,4 @@ onEachDeployment((hub) => {
     for (const list of watching?.lists() ?? []) assert.ok(list.includes(bob.id), 'Bob flickered');
     assert.ok(exit.ms < DRAIN_MS, `it took ${exit.ms} ms`);
   });
-});
+}, PATIENT);
