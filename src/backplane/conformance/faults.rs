@@ -165,6 +165,31 @@ async fn a_living_node_is_not_swept() {
 }
 
 #[tokio::test]
+async fn a_living_node_that_is_not_listed_any_more_lists_itself_again() {
+    let server = Server::start();
+    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+    let bob = UserId::new();
+    b.fences(bob).await;
+    a.shows_online(&[bob]).await;
+
+    server.run("DEL test:nodes");
+
+    // Every node is told of a revocation, so it comes through when b is listed; each beat is another chance.
+    let (session, mut ticks) = (SessionId::new(), tokio::time::interval(Duration::from_millis(50)));
+    let telling = async {
+        loop {
+            ticks.tick().await;
+            a.backplane.revoke(session);
+        }
+    };
+    tokio::select! {
+        () = telling => {}
+        () = b.pulls("the revocation", |signal| matches!(signal, Signal::Revoked(told) if told == session).then_some(())) => {}
+    }
+    a.shows_online(&[bob]).await;
+}
+
+#[tokio::test]
 async fn publishing_returns_at_once_while_redis_is_away_and_is_made_good() {
     let mut server = Server::start();
     let [mut a, mut b] = [Node::redis(&server), Node::redis(&server)];

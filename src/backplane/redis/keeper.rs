@@ -195,6 +195,12 @@ pub(super) async fn beat(inner: Arc<Inner>) {
                     // Another server took over: it may lack the last writes.
                     inner.troubles.report(Reason::Reconnected);
                 }
+                // An entry that was lost by itself (another server took over that lagged) would leave this node untold while
+                // it lives, and unswept when it is dead.
+                let listed = inner.link.ordered().sadd::<(), _, _>(inner.keys.nodes(), node.to_string()).await;
+                if let Err(cause) = listed {
+                    tracing::debug!(%cause, "could not list this node among the others");
+                }
                 let wrong = before.is_some_and(|(people, _)| people != registered) && before == inner.registry.expected();
                 if wrong && let Err(cause) = audit(&inner, node).await {
                     tracing::debug!(%cause, "could not compare the registered people");
