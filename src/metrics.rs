@@ -79,6 +79,10 @@ series! {
     delivered: counters("log_entries_delivered_total", &["from"]) -> IntCounterVec;
     /// Log entries that a hint did not bring and that were read from the log instead.
     gaps_repaired: counter("gaps_repaired_total") -> IntCounter;
+    /// Sockets that said where they were when they came back, by what it came to.
+    resumes: counters("resumes_total", &["verdict", "reason"]) -> IntCounterVec;
+    /// Log entries sent to sockets that came back.
+    replayed: counter("log_entries_replayed_total") -> IntCounter;
     /// Reconciles, by reason.
     reconciles: counters("reconciles_total", &["reason"]) -> IntCounterVec;
     /// Sends that shared one transaction.

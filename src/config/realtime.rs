@@ -20,6 +20,10 @@ pub struct Realtime {
     pub gap_hold: Duration,
     /// How often all local users are compared with the database.
     pub sweep_interval: Duration,
+    /// Entries that a socket that comes back is sent at most; who missed more loads its lists anew.
+    pub replay: u64,
+    /// For tests only: whether what hints did not bring is read from the log.
+    pub repair: bool,
     /// Sockets of one account on one node; one more is refused.
     pub sockets_per_user: usize,
 }

@@ -112,6 +112,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("realtime.write_timeout", Time("100ms", "5m")),
     Key::new("realtime.gap_hold", Time("0ms", "10s")),
     Key::new("realtime.sweep_interval", Time("100ms", "5m")),
+    Key::new("realtime.replay", Count(0, 100_000)),
+    Key::new("realtime.repair", Flag),
     Key::new("realtime.sockets_per_user", SOME),
     Key::new("presence.grace", Time("0ms", "5m")),
     Key::new("presence.interval", Time("10ms", "5m")),

@@ -9,6 +9,7 @@ pub mod message;
 pub mod page;
 pub mod position;
 pub mod presence;
+pub mod resume;
 pub mod session;
 pub mod upload;
 pub mod user;

@@ -6,12 +6,12 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
 };
 
-use super::{handlers::Command, hub::Joining, transport::link::Link};
+use super::{handlers::Command, join::Joining, transport::link::Link};
 use crate::{config::Quota, domain::limits::Bucket, model::session::Identity};
 
 /// Commands of one socket that may wait for the one before.
@@ -29,6 +29,8 @@ pub(super) struct Connection {
     queue: Mutex<Option<VecDeque<Command>>>,
     /// The version of the online list that it got last.
     online_version: AtomicU64,
+    /// Whether it still has to be told where in the log it is.
+    awaits_position: AtomicBool,
     /// Until it is live. Goes with the connection if that ends on its way in.
     joining: Mutex<Option<Joining>>,
 }
@@ -71,6 +73,7 @@ impl Connection {
             allowance: Allowances::default(),
             queue: Mutex::new(None),
             online_version: AtomicU64::new(u64::MAX),
+            awaits_position: AtomicBool::new(true),
             joining: Mutex::new(Some(joining)),
         }
     }
@@ -117,6 +120,11 @@ impl Connection {
     /// Whether this socket has not seen that version of the online list; from now on it has.
     pub(super) fn sees_online(&self, version: u64) -> bool {
         self.online_version.swap(version, Ordering::Relaxed) != version
+    }
+
+    /// Whether this socket still has to be told where in the log it is; from now on it has been.
+    pub(super) fn awaits_position(&self) -> bool {
+        self.awaits_position.load(Ordering::Relaxed) && self.awaits_position.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -3,7 +3,8 @@
 //! The middleware decides who it is and registers every handler: it runs before CONNECT is answered, and an event that
 //! arrived before its handler would be lost. The connect handler runs after the answer and takes the socket live.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use socketioxide::{
     extract::{SocketRef, TryData},
     socket::DisconnectReason,
@@ -13,7 +14,8 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use super::{
     connection::{Connection, LocalSocket},
     error, handlers,
-    hub::{Hub, Joining},
+    hub::Hub,
+    join::Joining,
     online::OnlineList,
     transport::{Opening, link::Cut},
 };
@@ -21,13 +23,42 @@ use crate::{
     config::{Config, Quota},
     domain::Services,
     metrics::Metrics,
-    model::{Error, Result, session::Identity},
+    model::{
+        Error, Result,
+        resume::{Claim, Pid, Reset},
+        session::Identity,
+    },
 };
 
-/// `auth` of the client: `{token}`.
+/// `auth` of the client: `{token, since, user}`; stock clients add `{pid, offset}` when they come back.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Auth {
     token: Option<String>,
+    #[serde(deserialize_with = "text")]
+    since: Option<Box<str>>,
+    #[serde(deserialize_with = "text")]
+    user: Option<Box<str>>,
+    #[serde(deserialize_with = "text")]
+    pid: Option<Box<str>>,
+    #[serde(deserialize_with = "text")]
+    offset: Option<Box<str>>,
+}
+
+impl Auth {
+    fn claim(&mut self) -> Claim {
+        let Self { since, user, pid, offset, .. } = self;
+        Claim { since: since.take(), user: user.take(), pid: pid.take(), offset: offset.take() }
+    }
+}
+
+/// Something else than text names no position, but it must not cost the client its token.
+fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Box<str>>, D::Error> {
+    Ok(match Value::deserialize(value)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.into()),
+        _ => Some(Box::default()),
+    })
 }
 
 /// Where sockets come in.
@@ -77,13 +108,15 @@ impl Desk {
         }
     }
 
-    async fn admit(&self, socket: SocketRef, auth: Auth) -> Result<(), Refusal> {
+    async fn admit(&self, socket: SocketRef, mut auth: Auth) -> Result<(), Refusal> {
         let Some(opening) = socket.req_parts().extensions.get::<Opening>().cloned() else {
             return Err(Refusal("Unauthorized - Authentication failed"));
         };
+        let claim = auth.claim();
         let token = auth.token.as_deref().filter(|token| !token.is_empty()).or(opening.token.as_deref());
-        match self.identify(token).await {
+        match self.identify(token, &claim).await {
             Ok((identity, joining)) => {
+                opening.link.set_pid(pid(&claim, &identity, &joining).to_string());
                 let connection = Arc::new(Connection::new(identity, opening.link, joining));
                 handlers::register(&socket, &connection, &self.hub, self.events);
                 let (hub, ended) = (self.hub.clone(), connection.clone());
@@ -104,23 +137,31 @@ impl Desk {
         }
     }
 
-    async fn identify(&self, token: Option<&str>) -> Result<(Identity, Joining)> {
+    async fn identify(&self, token: Option<&str>, claim: &Claim) -> Result<(Identity, Joining)> {
         let identity = self.services.sessions.authenticate(token.ok_or(Error::NoToken)?).await?;
         self.services.limits.handshake(identity.user).await?;
         if !self.hub.has_room(identity.user) {
             return Err(Error::unavailable("hub", "this person has too many sockets on this node"));
         }
-        Ok((identity, self.hub.begin(identity.user).await?))
+        Ok((identity, Joining::begin(&self.hub, identity.user, claim).await?))
     }
 
     async fn take_in(&self, socket: SocketRef) {
         let Some(connection) = socket.extensions.get::<Arc<Connection>>() else { return };
         let Some(joining) = connection.take_joining() else { return };
         let socket = LocalSocket { socket, connection };
-        match self.hub.join(socket.clone(), joining).await {
+        let (verdict, since) = (joining.verdict(), joining.since());
+        match joining.join(socket.clone()).await {
             Ok(()) => {
                 self.count("accepted");
-                tracing::debug!(user = %socket.connection.identity.user, "socket connected");
+                let user = socket.connection.identity.user;
+                match verdict {
+                    None => tracing::debug!(%user, %since, "socket connected"),
+                    Some(verdict) => {
+                        let (count, reason) = (verdict.count(), verdict.reason().map(Reset::label));
+                        tracing::debug!(%user, %since, verdict = verdict.label(), count, reason, "socket came back");
+                    }
+                }
                 self.online.send(&self.hub, &socket);
             }
             Err(failure) => {
@@ -134,6 +175,13 @@ impl Desk {
     fn count(&self, result: &str) {
         self.metrics.handshakes.with_label_values(&[result]).inc();
     }
+}
+
+/// The client's own pid, unless something is missing between that and now: only then may it believe that nothing is.
+fn pid(claim: &Claim, identity: &Identity, joining: &Joining) -> Pid {
+    let resumes = joining.verdict().is_some_and(|verdict| verdict.reason().is_none());
+    let own = claim.pid(identity.user).filter(|_| resumes);
+    own.unwrap_or_else(|| Pid::new(identity.user, joining.since(), rand::random()))
 }
 
 fn label(reason: DisconnectReason) -> &'static str {

@@ -5,18 +5,14 @@
 
 use parking_lot::Mutex;
 use prometheus::IntCounter;
-use serde_json::value::RawValue;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     connection::{Connection, LocalSocket},
-    cursor::{Cursor, Offered},
+    cursor::Offered,
+    person::{Person, State},
     repair,
     transport::link::Cut,
 };
@@ -26,8 +22,10 @@ use crate::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{
-        Result, SessionId, Timestamp, UserId,
+        SessionId, Timestamp, UserId,
         event::{Event, EventKind},
+        position::Position,
+        resume::{Reset, Verdict},
     },
 };
 
@@ -44,24 +42,6 @@ struct Inner {
     lifecycle: Lifecycle,
     metrics: Metrics,
     emitted: [IntCounter; 3],
-}
-
-/// Somebody with sockets on this node.
-pub(super) struct Person {
-    pub(super) id: UserId,
-    state: Mutex<State>,
-    /// Held while the first socket's position is read; the others wait for it.
-    fence: tokio::sync::Mutex<()>,
-    /// Whether a repair is under way.
-    pub(super) repairing: AtomicBool,
-}
-
-#[derive(Default)]
-struct State {
-    cursor: Cursor,
-    sockets: Vec<LocalSocket>,
-    /// Sockets on their way in: the person must not be forgotten under them.
-    joining: usize,
 }
 
 impl Hub {
@@ -91,96 +71,55 @@ impl Hub {
     pub(super) fn has_room(&self, user: UserId) -> bool {
         let people = self.0.people.lock();
         people.get(&user).is_none_or(|person| {
-            let state = person.state.lock();
+            let state = person.lock();
             state.sockets.len() + state.joining < self.0.config.sockets_per_user
         })
     }
 
-    /// Begins to take a socket in, before its CONNECT is answered. Everything that is committed from its return on
-    /// reaches the socket, once [`Hub::join`] has taken it live.
-    ///
-    /// The first socket of a person passes the attach fence: tell the backplane, *then* read the position. An entry
-    /// that was committed before the read is history; one that is committed after it is told to this node.
-    ///
-    /// # Errors
-    /// [`crate::model::Error::Unavailable`] when the position can't be read.
-    pub(super) async fn begin(&self, user: UserId) -> Result<Joining> {
-        let mut joining = Joining { hub: self.clone(), person: self.enter(user), since: 0 };
-        joining.since = self.pass_fence(&joining.person).await?;
-        Ok(joining)
+    /// Somebody's place here, for a socket on its way in. [`Hub::exit`] must follow.
+    pub(super) fn enter(&self, user: UserId) -> Arc<Person> {
+        let mut people = self.0.people.lock();
+        let person = people.entry(user).or_insert_with(|| {
+            self.0.metrics.local_users.inc();
+            Arc::new(Person::new(user))
+        });
+        person.lock().joining += 1;
+        person.clone()
     }
 
-    /// Takes a socket live: first what came since [`Hub::begin`], from the log, then every entry as it comes, with
-    /// nothing between the two and nothing twice.
-    ///
-    /// # Errors
-    /// [`crate::model::Error::Unavailable`] when the log can't be read; the socket is not in then.
-    pub(super) async fn join(&self, socket: LocalSocket, mut joining: Joining) -> Result<()> {
-        let person = joining.person.clone();
-        while !self.go_live(&person, &socket, joining.since) {
-            let entries = self.0.services.delivery.entries_after(person.id, joining.since, CATCH_UP).await?;
-            for entry in entries {
-                if !self.send(&socket, entry.event.kind.name(), &entry.event.payload) {
-                    return Ok(());
-                }
-                joining.since = entry.seq;
-            }
-        }
+    /// The end of what [`Hub::enter`] began, whatever came of it.
+    pub(super) fn exit(&self, person: &Arc<Person>) {
+        let mut people = self.0.people.lock();
+        let mut state = person.lock();
+        state.joining -= 1;
+        self.forget_if_gone(&mut people, person, &state);
+    }
+
+    /// Registers a socket that has just gone live.
+    pub(super) fn admit(&self, socket: LocalSocket) {
         self.0.metrics.sockets.inc();
         self.0.sessions.lock().entry(socket.connection.identity.session).or_default().push(socket.clone());
         // It may have ended, or been cut, while it was on its way in; its end found nothing to remove then.
         if !socket.socket.connected() || socket.link().reason().is_some() {
             self.leave(&socket.connection);
         }
-        Ok(())
     }
 
-    /// The one switch from the log to live: under the lock that every entry passes. False if entries came since.
-    fn go_live(&self, person: &Person, socket: &LocalSocket, since: i64) -> bool {
-        let mut state = person.state.lock();
-        let at_the_head = state.cursor.last().is_none_or(|last| last <= since);
-        if at_the_head {
-            state.sockets.push(socket.clone());
+    /// Ends all sockets of somebody whose log is not what it was (restored to an earlier state): they come back, and
+    /// are told so.
+    pub(super) fn evict(&self, person: &Person) {
+        let mut state = person.lock();
+        state.forget_position();
+        for socket in &state.sockets {
+            socket.link().cut(Cut::Restored);
         }
-        at_the_head
-    }
-
-    fn enter(&self, user: UserId) -> Arc<Person> {
-        let mut people = self.0.people.lock();
-        let person = people.entry(user).or_insert_with(|| {
-            self.0.metrics.local_users.inc();
-            Arc::new(Person {
-                id: user,
-                state: Mutex::default(),
-                fence: tokio::sync::Mutex::default(),
-                repairing: AtomicBool::new(false),
-            })
-        });
-        person.state.lock().joining += 1;
-        person.clone()
-    }
-
-    /// Answers the number after which a socket that comes now is told everything.
-    async fn pass_fence(&self, person: &Person) -> Result<i64> {
-        let _one_at_a_time = person.fence.lock().await;
-        if let Some(last) = person.last() {
-            return Ok(last);
-        }
-        self.0.services.presence.attach(person.id).await;
-        let positions = self.0.services.delivery.positions(&[person.id]).await?;
-        // No log: the account is gone, and so will be its session.
-        let at = positions.first().map_or(0, |(_, position)| position.seq);
-        let mut state = person.state.lock();
-        // Nobody is live yet: what waited for the position is read from the log by each socket.
-        state.cursor.start(at);
-        Ok(at)
     }
 
     /// Lets a socket go. Harmless for one that is gone already.
     pub(super) fn leave(&self, connection: &Arc<Connection>) {
         let mut people = self.0.people.lock();
         let Some(person) = people.get(&connection.identity.user).cloned() else { return };
-        let mut state = person.state.lock();
+        let mut state = person.lock();
         let Some(index) = state.sockets.iter().position(|socket| Arc::ptr_eq(&socket.connection, connection)) else { return };
         state.sockets.swap_remove(index);
         self.0.metrics.sockets.dec();
@@ -206,7 +145,7 @@ impl Hub {
     /// Takes an entry of somebody's log, if they are here. Answers whether it reached the sockets.
     pub(super) fn offer(&self, user: UserId, seq: i64, event: &Event) -> bool {
         let Some(person) = self.person(user) else { return false };
-        let mut state = person.state.lock();
+        let mut state = person.lock();
         let offered = state.cursor.offer(seq, event);
         if let Offered::Next(events) = &offered {
             self.emit(&state, events);
@@ -218,35 +157,70 @@ impl Hub {
         matches!(offered, Offered::Next(_))
     }
 
+    /// Passes events on that end where the cursor stands now.
     fn emit(&self, state: &State, events: &[Event]) {
-        for event in events {
-            let counter = match event.kind {
-                EventKind::NewMessage => &self.0.emitted[0],
-                EventKind::MessagesRead => &self.0.emitted[1],
-            };
-            let reached = state.sockets.iter().filter(|socket| self.send(socket, event.kind.name(), &event.payload)).count();
-            counter.inc_by(reached as u64);
+        let Some(head) = state.position() else { return };
+        let first = head.seq + 1 - i64::try_from(events.len()).unwrap_or(0);
+        for (seq, event) in (first..).zip(events) {
+            let at = Position { seq, ..head }.to_string();
+            for socket in &state.sockets {
+                if matches!(self.send_entry(socket, event, &at), Sent::Full) {
+                    // It must not miss a number and then get the next one.
+                    self.0.metrics.outbox_overflows.inc();
+                    socket.link().cut(Cut::Overflow);
+                }
+            }
         }
     }
 
-    /// Queues an event to one socket. A socket whose outbox is full is cut, and gets nothing more: it must not miss a
-    /// number and then get the next one.
-    fn send(&self, socket: &LocalSocket, name: &str, payload: &RawValue) -> bool {
-        if socket.link().reason().is_some() {
-            return false;
+    /// Queues an entry to one socket; its position ends the event, where stock clients find it.
+    pub(super) fn send_entry(&self, socket: &LocalSocket, event: &Event, at: &str) -> Sent {
+        let sent = send(socket, event.kind.name(), &(&*event.payload, at));
+        if matches!(sent, Sent::Queued) {
+            self.0.emitted[usize::from(event.kind == EventKind::MessagesRead)].inc();
         }
-        let sent = socket.socket.emit(name, payload);
-        if sent.is_err() && socket.socket.connected() {
-            self.0.metrics.outbox_overflows.inc();
-            socket.link().cut(Cut::Overflow);
-        }
-        sent.is_ok()
+        sent
     }
 
-    /// Sends one version of the online list to a socket that hasn't seen it.
+    /// Says to a socket what became of the position that it named. Its outbox is empty then.
+    pub(super) fn tell_verdict(&self, socket: &LocalSocket, verdict: Verdict) {
+        let mut told = json!({ "verdict": verdict.label(), "count": verdict.count() });
+        if let Some(reason) = verdict.reason() {
+            told["reason"] = reason.label().into();
+        }
+        send(socket, "resume", &told);
+    }
+
+    pub(super) fn count_resume(&self, verdict: Verdict) {
+        let reason = verdict.reason().map_or("", Reset::label);
+        self.0.metrics.resumes.with_label_values(&[verdict.label(), reason]).inc();
+    }
+
+    /// Sends one version of the online list to a socket that hasn't seen it. The first one ends with a position, so that
+    /// a stock client has one from the start; the others must not, or they could name one that is still on its way.
     pub(super) fn send_online(&self, socket: &LocalSocket, version: u64, list: &RawValue) {
-        if socket.connection.sees_online(version) && self.send(socket, "getOnlineUsers", list) {
-            self.0.emitted[2].inc();
+        let connection = &socket.connection;
+        if !connection.sees_online(version) {
+            return;
+        }
+        let sent = match self.person(connection.identity.user) {
+            Some(person) if connection.awaits_position() => {
+                // Under the lock: what is queued before this has the numbers up to the position, what comes after has more.
+                let state = person.lock();
+                match state.position() {
+                    Some(at) => send(socket, "getOnlineUsers", &(list, at.to_string())),
+                    None => Sent::Gone,
+                }
+            }
+            _ => send(socket, "getOnlineUsers", list),
+        };
+        match sent {
+            Sent::Queued => self.0.emitted[2].inc(),
+            Sent::Full => {
+                self.0.metrics.outbox_overflows.inc();
+                socket.link().cut(Cut::Overflow);
+            }
+            Sent::Gone => {}
         }
     }
 
@@ -261,7 +235,7 @@ impl Hub {
 
     /// All sockets, one person's after another's.
     pub(super) fn sockets(&self) -> Vec<LocalSocket> {
-        self.people().iter().flat_map(|person| person.state.lock().sockets.clone()).collect()
+        self.people().iter().flat_map(|person| person.lock().sockets.clone()).collect()
     }
 
     /// Ends all sockets of a session. The client is told that the server means it, so that it doesn't come back.
@@ -308,44 +282,26 @@ impl Hub {
     }
 }
 
-/// A socket on its way in. As long as it lives, its person is not forgotten.
-pub(super) struct Joining {
-    hub: Hub,
-    person: Arc<Person>,
-    since: i64,
+/// What became of an event for one socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    Queued,
+    /// Its outbox is full.
+    Full,
+    /// It has ended, or is about to.
+    Gone,
 }
 
-impl Drop for Joining {
-    fn drop(&mut self) {
-        let mut people = self.hub.0.people.lock();
-        let mut state = self.person.state.lock();
-        state.joining -= 1;
-        self.hub.forget_if_gone(&mut people, &self.person, &state);
+fn send<T: Serialize + ?Sized>(socket: &LocalSocket, name: &str, payload: &T) -> Sent {
+    if socket.link().reason().is_some() {
+        return Sent::Gone;
+    }
+    match socket.socket.emit(name, payload) {
+        Ok(()) => Sent::Queued,
+        Err(_) if socket.socket.connected() => Sent::Full,
+        Err(_) => Sent::Gone,
     }
 }
-
-/// Entries that a socket on its way in reads at a time.
-const CATCH_UP: u64 = 64;
 
 /// How long a dismissed client has to hang up.
 const DISMISSAL: std::time::Duration = std::time::Duration::from_millis(500);
-
-impl Person {
-    /// The last number passed to the sockets; `None` while the position isn't known.
-    pub(super) fn last(&self) -> Option<i64> {
-        self.state.lock().cursor.last()
-    }
-
-    pub(super) fn has_gap(&self) -> bool {
-        self.state.lock().cursor.has_gap()
-    }
-
-    /// Claims the repair of this person's gap; false when somebody is at it.
-    pub(super) fn claim_repair(&self) -> bool {
-        !self.repairing.swap(true, Ordering::AcqRel)
-    }
-
-    pub(super) fn release_repair(&self) {
-        self.repairing.store(false, Ordering::Release);
-    }
-}

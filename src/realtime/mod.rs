@@ -2,7 +2,8 @@
 //!
 //! - `transport`: our own 101, the guarded stream with its kill switch, polling.
 //! - `handshake`: who is it, and may they come in.
-//! - `hub`: this node's sockets, by person; `cursor` is one person's place in their own log.
+//! - `join`: where a socket resumes, what it missed, and the switch to live.
+//! - `hub`: this node's sockets, by `person`; `cursor` is one person's place in their own log.
 //! - `pump`: pulls signals into the hub; `repair` reads from the log what they did not bring.
 //! - `online`: the list of who is online, coalesced.
 //! - `handlers`: what clients may say.
@@ -24,7 +25,9 @@ mod error;
 mod handlers;
 mod handshake;
 mod hub;
+mod join;
 mod online;
+mod person;
 mod pump;
 mod repair;
 mod transport;

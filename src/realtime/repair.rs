@@ -3,8 +3,8 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 
-use super::hub::{Hub, Person};
-use crate::model::{Result, UserId};
+use super::{hub::Hub, person::Person};
+use crate::model::{Result, UserId, position::Position};
 
 /// Entries read at a time.
 const PAGE: u64 = 256;
@@ -18,7 +18,7 @@ const CONCURRENCY: usize = 8;
 /// Reads this person's gap, unless the missing hint still comes within the hold: two nodes that commit at the same
 /// time often tell it in the other order.
 pub(super) fn after_hold(hub: &Hub, person: &Arc<Person>) {
-    if !person.claim_repair() {
+    if !hub.config().repair || !person.claim_repair() {
         return;
     }
     let (hub, person) = (hub.clone(), person.clone());
@@ -39,7 +39,7 @@ pub(super) fn after_hold(hub: &Hub, person: &Arc<Person>) {
 }
 
 /// Delivers everything that this person's log holds beyond what was passed on.
-async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
+pub(super) async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
     while let Some(last) = person.last() {
         let entries = hub.services().delivery.entries_after(person.id, last, PAGE).await?;
         let read = entries.len() as u64;
@@ -60,6 +60,9 @@ async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
 /// # Errors
 /// [`crate::model::Error::Unavailable`]; whoever was not reached is reached by the next one.
 pub(super) async fn reconcile(hub: &Hub) -> Result<()> {
+    if !hub.config().repair {
+        return Ok(());
+    }
     let people = hub.people();
     for chunk in people.chunks(CHUNK) {
         let behind = behind(hub, chunk).await?;
@@ -79,16 +82,25 @@ pub(super) async fn reconcile(hub: &Hub) -> Result<()> {
     Ok(())
 }
 
-/// Who of these has not got all of their log, and how far it goes.
+/// Who of these has not got all of their log, and how far it goes. Whose log is another one than the cursor is in, or
+/// ends before it, is sent away to come back: their database was restored to an earlier state.
 async fn behind(hub: &Hub, people: &[Arc<Person>]) -> Result<Vec<(Arc<Person>, i64)>> {
-    let mut ids: Vec<UserId> = people.iter().map(|person| person.id).collect();
+    // Before the query: what is passed on meanwhile is in the log already.
+    let known: Vec<(&Arc<Person>, Position)> = people.iter().filter_map(|person| Some((person, person.position()?))).collect();
+    let mut ids: Vec<UserId> = known.iter().map(|(person, _)| person.id).collect();
     ids.sort_unstable();
     let mut positions = hub.services().delivery.positions(&ids).await?;
     positions.sort_unstable_by_key(|(user, _)| *user);
-    let found = people.iter().filter_map(|person| {
-        let index = positions.binary_search_by_key(&person.id, |(user, _)| *user).ok()?;
-        let (seq, last) = (positions[index].1.seq, person.last()?);
-        (last < seq).then(|| (person.clone(), seq))
-    });
-    Ok(found.collect())
+    let mut behind = Vec::new();
+    for (person, passed) in known {
+        let Ok(index) = positions.binary_search_by_key(&person.id, |(user, _)| *user) else { continue };
+        let (_, log) = positions[index];
+        if log.epoch != passed.epoch || log.seq < passed.seq {
+            tracing::warn!(user = %person.id, %passed, %log, "a log is not the one it was: its sockets are sent to come back");
+            hub.evict(person);
+        } else if passed.seq < log.seq {
+            behind.push((person.clone(), log.seq));
+        }
+    }
+    Ok(behind)
 }

@@ -1,5 +1,6 @@
-//! The kill switch of one client's session. socketioxide has no public way to close a single transport, and a peer that
-//! stopped reading blocks the library's writer for good: the switch fails the stream under it instead.
+//! The kill switch of one client's session, and what its transports share. socketioxide has no public way to close a
+//! single transport, and a peer that stopped reading blocks the library's writer for good: the switch fails the stream
+//! under it instead.
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -7,8 +8,11 @@ use std::{
     collections::HashMap,
     sync::{Arc, OnceLock, Weak},
     task::Context,
+    time::Duration,
 };
 use tokio::sync::mpsc;
+
+use super::{pid, polling::Polling};
 
 /// Why hubbub cut a connection; the label of a metric and a log field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(in crate::realtime) enum Cut {
     Passing,
     /// The node is shutting down.
     Drain,
+    /// The person's log is not what it was: the database was restored to an earlier state.
+    Restored,
 }
 
 impl Cut {
@@ -39,6 +45,7 @@ impl Cut {
             Self::Flood => "flood",
             Self::Passing => "passing",
             Self::Drain => "drain",
+            Self::Restored => "restored",
         }
     }
 }
@@ -51,8 +58,18 @@ pub(in crate::realtime) struct Link {
     reader: AtomicWaker,
     writer: AtomicWaker,
     /// Set for sessions that began with polling: they have no stream to fail, so the engine is told.
-    polling: OnceLock<Box<str>>,
+    polling: OnceLock<Box<Polling>>,
+    pid: Mutex<Pid>,
     closer: mpsc::Sender<Box<str>>,
+}
+
+/// The `pid` of the answer to CONNECT, on its way to whichever transport writes that answer.
+#[derive(Debug, Default)]
+enum Pid {
+    #[default]
+    Unset,
+    Set(Box<str>),
+    Answered,
 }
 
 impl Link {
@@ -63,14 +80,71 @@ impl Link {
         }
         self.reader.wake();
         self.writer.wake();
-        if let Some(sid) = self.polling.get() {
+        if let Some(polling) = self.polling.get() {
+            polling.wake();
+        }
+        self.end_session();
+    }
+
+    /// Tells the engine to close a session that began with polling; nothing for others.
+    pub(super) fn end_session(&self) {
+        if let Some(polling) = self.polling.get() {
             // Full: the session's next request is refused anyway, and the heartbeat ends it.
-            let _ = self.closer.try_send(sid.clone());
+            let _ = self.closer.try_send(polling.sid.clone());
         }
     }
 
     pub(in crate::realtime) fn reason(&self) -> Option<Cut> {
         self.cut.get().copied()
+    }
+
+    /// Sets the `pid` that the answer to CONNECT will have; before that answer is queued. It consists of
+    /// `[0-9A-Za-z._-]`, at most 256 of them.
+    ///
+    /// Nothing is added to a CONNECT_ERROR. On a WebSocket only the first CONNECT is answered with a `pid`: a client that
+    /// left the namespace and comes back on the same connection gets none, and then does not recover.
+    pub(in crate::realtime) fn set_pid(&self, pid: String) {
+        debug_assert!(pid::is_plain(&pid), "{pid:?} would need an escape");
+        // What would break the answer is worse than an answer without it.
+        if pid::is_plain(&pid) {
+            *self.pid.lock() = Pid::Set(pid.into());
+        }
+    }
+
+    /// The `pid`, for the transport that is about to write the answer to CONNECT.
+    pub(super) fn take_pid(&self) -> Option<Box<str>> {
+        match std::mem::replace(&mut *self.pid.lock(), Pid::Answered) {
+            Pid::Set(pid) => Some(pid),
+            Pid::Unset | Pid::Answered => None,
+        }
+    }
+
+    /// Whether a `pid` waits for the answer to CONNECT.
+    pub(super) fn has_pid(&self) -> bool {
+        matches!(*self.pid.lock(), Pid::Set(_))
+    }
+
+    /// Whether CONNECT was answered, and no other answer is to be expected.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(*self.pid.lock(), Pid::Answered)
+    }
+
+    /// Waits until the session may be given another page of a replay; to be awaited after each. A page is at most 64
+    /// events. For who speaks WebSocket this is at once: there the outbox, when full, says so. A session that is polling
+    /// fetches when it likes, and an outbox that is full can't be handed over to a WebSocket: it gets the next page when
+    /// a poll has found the outbox empty since the last call, so that at most two pages wait there.
+    ///
+    /// True: go on (the link may have been cut: then the next event finds out). False: nothing was fetched for `timeout`.
+    pub(in crate::realtime) async fn pace(&self, timeout: Duration) -> bool {
+        match self.polling.get() {
+            None => true,
+            Some(polling) => tokio::time::timeout(timeout, polling.drained_or(|| self.reason().is_some())).await.is_ok(),
+        }
+    }
+
+    /// What the session needs for polling; `None` if it began with a WebSocket.
+    pub(super) fn polling(&self) -> Option<&Polling> {
+        self.polling.get().map(|polling| &**polling)
     }
 
     pub(super) fn register_reader(&self, cx: &Context<'_>) {
@@ -101,13 +175,14 @@ impl Links {
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             polling: OnceLock::new(),
+            pid: Mutex::default(),
             closer: self.closer.clone(),
         })
     }
 
     /// Remembers a polling session's link for as long as the engine holds the session.
     pub(super) fn name(&self, link: &Arc<Link>, sid: &str) {
-        if link.polling.set(sid.into()).is_err() {
+        if link.polling.set(Box::new(Polling::new(sid))).is_err() {
             return;
         }
         let mut by_sid = self.by_sid.lock();

@@ -24,11 +24,12 @@ use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, mpsc},
 };
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use self::{
     link::{Link, Links},
-    stream::{Guarded, Upgrade},
+    polling::Claim,
+    stream::{Guarded, Limits},
 };
 use crate::{
     config::{self, origins::Origins},
@@ -37,7 +38,13 @@ use crate::{
 };
 
 pub(super) mod link;
+mod pid;
+mod polling;
 mod stream;
+mod upgrade;
+
+/// socketioxide's service, which all ways in share.
+type Engine = SocketIoService<Router>;
 
 /// The path that stock clients use; socketioxide's default.
 const PATH: &str = "/socket.io";
@@ -58,9 +65,8 @@ pub(super) struct Opening {
 pub(super) struct Transport(Arc<Inner>);
 
 struct Inner {
-    engine: SocketIoService<Router>,
+    engine: Engine,
     links: Links,
-    closer: mpsc::Sender<Box<str>>,
     origins: Origins,
     config: config::Realtime,
     lifecycle: Lifecycle,
@@ -68,11 +74,11 @@ struct Inner {
 }
 
 impl Transport {
-    pub(super) fn new(engine: SocketIoService<Router>, origins: Origins, config: config::Realtime, lifecycle: Lifecycle) -> Self {
+    pub(super) fn new(engine: Engine, origins: Origins, config: config::Realtime, lifecycle: Lifecycle) -> Self {
         let (closer, closing) = mpsc::channel(CLOSER_QUEUE);
         lifecycle.spawn(close_sessions(engine.clone(), closing));
-        let links = Links::new(closer.clone());
-        Self(Arc::new(Inner { engine, links, closer, origins, config, lifecycle, closed: AtomicBool::new(false) }))
+        let links = Links::new(closer);
+        Self(Arc::new(Inner { engine, links, origins, config, lifecycle, closed: AtomicBool::new(false) }))
     }
 
     pub(super) fn router(self) -> Router {
@@ -99,28 +105,27 @@ impl Transport {
         }
     }
 
-    async fn polling(&self, mut request: Request, sid: Option<&str>) -> Response {
-        let opened = match sid {
-            Some(sid) if self.0.links.find(sid).is_some_and(|link| link.reason().is_some()) => return unknown_session(),
-            Some(_) => None,
-            None => {
-                let opening = self.opening(request.headers());
-                // The engine keeps this request's head for as long as the session lives: give it a slim one.
-                let link = opening.link.clone();
-                let mut slim = Request::new(Body::empty());
-                *slim.method_mut() = request.method().clone();
-                *slim.uri_mut() = request.uri().clone();
-                slim.extensions_mut().insert(opening);
-                request = slim;
-                Some(link)
-            }
-        };
-        let Ok(answer) = self.0.engine.clone().oneshot(request).await;
-        let answer = answer.map(Body::new);
-        match opened {
-            Some(link) if answer.status() == StatusCode::OK => self.name(&link, answer).await,
-            _ => answer,
+    async fn polling(&self, request: Request, sid: Option<&str>) -> Response {
+        let engine = self.0.engine.clone();
+        let Some(sid) = sid else { return self.open(engine, request).await };
+        match self.0.links.find(sid) {
+            Some(link) if link.reason().is_some() => unknown_session(),
+            Some(link) if request.method() == Method::GET => polling::answer(engine, request, &link).await,
+            _ => polling::forward(engine, request).await,
         }
+    }
+
+    /// A new polling session.
+    async fn open(&self, engine: Engine, request: Request) -> Response {
+        // The engine keeps this request's head for as long as the session lives: give it a slim one.
+        let opening = self.opening(request.headers());
+        let link = opening.link.clone();
+        let mut slim = Request::new(Body::empty());
+        *slim.method_mut() = request.method().clone();
+        *slim.uri_mut() = request.uri().clone();
+        slim.extensions_mut().insert(opening);
+        let answer = polling::forward(engine, slim).await;
+        if answer.status() == StatusCode::OK { self.name(&link, answer).await } else { answer }
     }
 
     /// Reads the session id from the answer that opened a polling session.
@@ -144,24 +149,30 @@ impl Transport {
         let Some(accept) = accept_key(request.headers()) else {
             return refuse(StatusCode::BAD_REQUEST, "3", "Expected a WebSocket (version 13) upgrade request");
         };
-        let (opening, upgrade) = match sid {
-            None => (self.opening(request.headers()), None),
+        let mut slim = axum::http::Request::new(());
+        *slim.uri_mut() = request.uri().clone();
+        let (link, claim) = match sid {
+            None => {
+                let opening = self.opening(request.headers());
+                let link = opening.link.clone();
+                slim.extensions_mut().insert(opening);
+                (link, None)
+            }
             Some(sid) => match self.0.links.find(sid) {
-                Some(link) if link.reason().is_none() => {
-                    let upgrade = Upgrade { sid: sid.into(), closer: self.0.closer.clone() };
-                    (Opening { token: None, link }, Some(upgrade))
-                }
+                Some(link) if link.reason().is_none() => match Claim::on(&link) {
+                    Some(claim) => (link, Some(claim)),
+                    None => return refuse(StatusCode::BAD_REQUEST, "3", "This session has a WebSocket already"),
+                },
                 _ => return unknown_session(),
             },
         };
-        let mut slim = axum::http::Request::new(());
-        *slim.uri_mut() = request.uri().clone();
-        let link = opening.link.clone();
-        slim.extensions_mut().insert(opening);
 
         let place = request.extensions().get::<Arc<OwnedSemaphorePermit>>().cloned();
         let upgraded = hyper::upgrade::on(&mut request);
-        let (mut engine, patience) = (self.0.engine.clone(), self.0.config.write_timeout);
+        let mut engine = self.0.engine.clone();
+        let config = &self.0.config;
+        let limits = Limits { write: config.write_timeout, silence: config.ping_interval + config.ping_timeout };
+        let patience = config.upgrade_timeout;
         self.0.lifecycle.spawn(async move {
             let Ok(upgraded) = upgraded.await else { return };
             // The listener serves bare TCP; anything else would be a defect, and the connection is dropped.
@@ -169,9 +180,14 @@ impl Transport {
                 tracing::error!("a WebSocket came over something else than TCP");
                 return;
             };
-            let stream = Guarded::new(parts.io.into_inner(), parts.read_buf, link, patience, upgrade, place);
-            if let Err(error) = Service::<(Guarded, axum::http::Request<()>)>::call(&mut engine, (stream, slim)).await {
-                tracing::debug!(%error, "the engine refused a WebSocket");
+            let stream = Guarded::new(parts.io.into_inner(), parts.read_buf, link, limits, place);
+            match claim {
+                Some(claim) => upgrade::upgrade(engine, stream, slim, claim, patience).await,
+                None => {
+                    if let Err(error) = Service::<(Guarded, axum::http::Request<()>)>::call(&mut engine, (stream, slim)).await {
+                        tracing::debug!(%error, "the engine refused a WebSocket");
+                    }
+                }
             }
         });
         let headers = [
@@ -202,13 +218,13 @@ async fn enter(State(transport): State<Transport>, request: Request) -> Response
 }
 
 /// Ends polling sessions by what their client would send to leave.
-async fn close_sessions(engine: SocketIoService<Router>, mut closing: mpsc::Receiver<Box<str>>) {
+async fn close_sessions(engine: Engine, mut closing: mpsc::Receiver<Box<str>>) {
     while let Some(sid) = closing.recv().await {
         let mut request = Request::new(Body::from("1"));
         *request.method_mut() = Method::POST;
         if let Ok(uri) = format!("{PATH}/?EIO=4&transport=polling&sid={sid}").parse() {
             *request.uri_mut() = uri;
-            let Ok(_) = engine.clone().oneshot(request).await;
+            polling::forward(engine.clone(), request).await;
         }
     }
 }
