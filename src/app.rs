@@ -28,6 +28,7 @@ use crate::{
         presence::Presence,
         reads::Reads,
         sessions::Sessions,
+        sync::Sync,
         users::Users,
     },
     http,
@@ -151,7 +152,7 @@ impl App {
         let accounts = Accounts::new(store.clone(), passwords, sessions.clone(), limits.clone(), clock.clone());
         let media = Media::new(store.clone(), blobs, &config.media, clock.clone(), metrics);
         let delivery = Delivery::new(store.clone(), backplane.clone());
-        let reads = Reads::new(store.clone(), delivery.clone());
+        let reads = Reads::new(store.clone(), delivery.clone(), lifecycle.clone());
         let services = Services {
             accounts,
             sessions,
@@ -168,6 +169,7 @@ impl App {
             ),
             reads,
             delivery,
+            sync: Sync::new(store.clone()),
             presence: Presence::start(backplane.clone(), config.presence.grace, lifecycle),
             media,
             limits,

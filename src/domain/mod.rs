@@ -13,6 +13,7 @@ pub mod passwords;
 pub mod presence;
 pub mod reads;
 pub mod sessions;
+pub mod sync;
 pub mod users;
 
 /// All services of one node; cheap to clone.
@@ -25,6 +26,7 @@ pub struct Services {
     pub messages: messages::Messages,
     pub reads: reads::Reads,
     pub delivery: delivery::Delivery,
+    pub sync: sync::Sync,
     pub presence: presence::Presence,
     pub media: media::Media,
     pub limits: limits::Limits,

@@ -2,6 +2,7 @@
 
 use super::delivery::Delivery;
 use crate::{
+    lifecycle::Lifecycle,
     model::{
         Error, MessageId, Result, UserId,
         conversation::ReadMark,
@@ -14,11 +15,12 @@ use crate::{
 pub struct Reads {
     store: Store,
     delivery: Delivery,
+    lifecycle: Lifecycle,
 }
 
 impl Reads {
-    pub fn new(store: Store, delivery: Delivery) -> Self {
-        Self { store, delivery }
+    pub fn new(store: Store, delivery: Delivery, lifecycle: Lifecycle) -> Self {
+        Self { store, delivery, lifecycle }
     }
 
     /// Marks the conversation with `other` as read up to a message of it, and tells the reader's own sockets. Never
@@ -27,6 +29,13 @@ impl Reads {
     /// # Errors
     /// [`Error::MessageNotFound`] if that message is not of this conversation, [`Error::Unavailable`].
     pub async fn mark(&self, me: UserId, other: UserId, up_to: MessageId) -> Result<ReadMark> {
+        // In a task of its own, as a send is: a reader who hangs up after the commit must not take the hint along.
+        let (reads, marking) = (self.clone(), self.lifecycle.tracker());
+        let marked = marking.spawn(async move { reads.commit(me, other, up_to).await });
+        marked.await.map_err(|failed| Error::internal("reads", failed))?
+    }
+
+    async fn commit(&self, me: UserId, other: UserId, up_to: MessageId) -> Result<ReadMark> {
         let outcome = self.store.mark_read(me, other, Some(up_to)).await?;
         let mark = outcome.mark.ok_or(Error::MessageNotFound)?;
         if let Some(seq) = outcome.seq {

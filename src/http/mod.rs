@@ -103,6 +103,7 @@ fn described() -> OpenApiRouter<Edge> {
         .routes(routes!(routes::messages::history))
         .routes(routes!(routes::messages::send))
         .routes(routes!(routes::messages::read))
+        .routes(routes!(routes::sync::sync))
         .routes(routes!(routes::media::image))
 }
 

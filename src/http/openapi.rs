@@ -25,7 +25,9 @@ REST interface of hubbub, a realtime chat hub. Live events travel over Socket.IO
 log-ins by account and address. Beyond a limit: 429 with `Retry-After` in seconds. 503 means that something the hub needs \
 is away for a moment: try again after `Retry-After`.
 
-**Retries.** A send that carries a `clientId` may be repeated until it is answered: it is stored once.";
+**Retries.** A send that carries a `clientId` may be repeated until it is answered: it is stored once.
+
+**Coming back.** `GET /api/sync` tells what changed since a position. Sockets do the same by themselves; see the README.";
 
 #[derive(OpenApi)]
 #[openapi(

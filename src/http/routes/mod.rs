@@ -4,6 +4,7 @@ pub(super) mod auth;
 pub(super) mod media;
 pub(super) mod messages;
 pub(super) mod profile;
+pub(super) mod sync;
 
 use axum::http::{HeaderValue, header};
 use serde::Serialize;
