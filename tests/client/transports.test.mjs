@@ -5,7 +5,6 @@ import { randomUUID } from 'node:crypto';
 import { onEachDeployment } from './support/deployment.mjs';
 import { User } from './support/user.mjs';
 import { Tab } from './support/tab.mjs';
-import { deadline } from './support/deadline.mjs';
 
 const WAYS = [
   { name: 'polling with upgrade', options: {}, ends: 'websocket' },
@@ -26,15 +25,6 @@ const PROOFS = [
 
 const transport = (tab) => tab.socket.io.engine.transport.name;
 
-async function upgraded(tab, to) {
-  const { engine } = tab.socket.io;
-  const done = new Promise((resolve) => {
-    engine.on('upgrade', resolve);
-    if (transport(tab) === to) resolve();
-  });
-  await deadline(done, 10_000, () => `still on ${transport(tab)}`);
-}
-
 onEachDeployment((hub) => {
   for (const way of WAYS) {
     for (const proof of PROOFS) {
@@ -44,7 +34,7 @@ onEachDeployment((hub) => {
           proof.connect(alice, hub.node(0), way.options),
           proof.connect(bob, hub.node(1), way.options),
         ]);
-        await Promise.all([aliceTab, bobTab].map((tab) => upgraded(tab, way.ends)));
+        await Promise.all([aliceTab, bobTab].map((tab) => tab.speaks(way.ends)));
 
         const clientId = randomUUID();
         const ack = await aliceTab.asks('sendMessage', { receiverId: bob.id, text: 'by socket', clientId });
@@ -77,7 +67,7 @@ onEachDeployment((hub) => {
 
     const sent = [];
     for (let i = 0; i < 50; i += 1) sent.push(await alice.sends(hub.node(0), bob, `message ${i}`));
-    await upgraded(tab, 'websocket');
+    await tab.speaks('websocket');
     const marker = await alice.sends(hub.node(0), bob, 'marker');
 
     for (const message of sent) await tab.shows(message);

@@ -88,6 +88,14 @@ class Deployment {
     return this.#nodes[0];
   }
 
+  /** Kills a node and starts another in its place; resolves with the new one. */
+  async replaces(index) {
+    const at = index % this.#kind.nodes;
+    await this.#nodes[at].kill();
+    this.#nodes[at] = await Node.start(this.#env, this.folder);
+    return this.#nodes[at];
+  }
+
   async stop() {
     closeAllTabs();
     const unasked = await Promise.all(this.#nodes.map((node) => node.kill()));

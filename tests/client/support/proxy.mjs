@@ -5,6 +5,7 @@ import { once } from 'node:events';
 export class Proxy {
   #server;
   #target;
+  #down = false;
   #connections = new Set();
 
   static async to(node) {
@@ -22,6 +23,7 @@ export class Proxy {
   }
 
   #join(client) {
+    if (this.#down) return client.resetAndDestroy();
     const server = connect(this.#target, '127.0.0.1');
     for (const [end, other] of [[client, server], [server, client]]) {
       this.#connections.add(end);
@@ -32,6 +34,16 @@ export class Proxy {
       });
       end.pipe(other);
     }
+  }
+
+  /** Resets every connection that stands, and new ones until `heals`, as a network does that goes away. */
+  cuts() {
+    this.#down = true;
+    this.#connections.forEach((end) => end.resetAndDestroy());
+  }
+
+  heals() {
+    this.#down = false;
   }
 
   close() {

@@ -36,7 +36,10 @@ export class Tab {
       look = () => {
         try {
           const result = find();
-          if (result !== undefined) resolve(result);
+          if (result === undefined) return;
+          // At once: several events may come in one turn, and what is found may have been taken.
+          this.#watchers.delete(look);
+          resolve(result);
         } catch (error) {
           reject(error);
         }
@@ -76,6 +79,26 @@ export class Tab {
       return true;
     };
     await this.#until(outcome, 'connect', ms);
+  }
+
+  /** Resolves when this transport carries everything: after the upgrade, if there is one. */
+  async speaks(transport) {
+    const { engine } = this.socket.io;
+    const done = new Promise((resolve) => {
+      engine.on('upgrade', resolve);
+      if (engine.transport.name === transport) resolve();
+    });
+    await deadline(done, WAIT, () => `still on ${engine.transport.name}`);
+  }
+
+  /** Loses the network for as long as `meanwhile` takes; resolves with what that gave when the tab is connected again. */
+  async loses(network, meanwhile) {
+    network.cuts();
+    await this.next('disconnect');
+    const result = await meanwhile();
+    network.heals();
+    await this.connected();
+    return result;
   }
 
   /** Resolves with the error's message when the connection is refused. */

@@ -2,4 +2,5 @@
 
 mod across_nodes;
 mod concurrency;
+mod degradation;
 mod outages;

@@ -4,4 +4,5 @@ mod delivery;
 mod handshake;
 mod hostile;
 mod presence;
+mod resume;
 mod sending;

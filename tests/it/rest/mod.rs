@@ -8,4 +8,5 @@ mod images;
 mod limits;
 mod profile;
 mod send;
+mod sync;
 mod web;

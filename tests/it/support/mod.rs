@@ -1,11 +1,13 @@
 //! The words in which the tests are written.
 
 pub(crate) mod hub;
+pub(crate) mod proxy;
 pub(crate) mod services;
 pub(crate) mod socket;
 pub(crate) mod user;
 
 pub(crate) use hub::TestHub;
+pub(crate) use proxy::Proxy;
 pub(crate) use socket::TestSocket;
 pub(crate) use user::{Answer, TestUser};
 

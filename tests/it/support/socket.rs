@@ -17,14 +17,19 @@ pub(crate) struct TestSocket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// Events that came while something else was waited for.
     events: VecDeque<(String, Value)>,
+    /// The pid that the answer to CONNECT held.
+    pid: Option<String>,
+    /// The string that ended an event last: what a stock client would remember.
+    offset: Option<String>,
     next_ack: u64,
 }
 
 /// One thing that the server said.
 enum Heard {
-    Event(String, Value),
+    /// Name, the string that ended it, payload.
+    Event(String, Option<String>, Value),
     Ack(u64, Value),
-    Connected,
+    Connected(Value),
     Refused(String),
     Dismissed,
 }
@@ -53,7 +58,7 @@ impl TestSocket {
         };
         let open = soon("the open packet", stream.next()).await.expect("an open packet").unwrap();
         assert!(open.to_text().unwrap().starts_with("0{"), "{open}");
-        Ok(Self { stream, events: VecDeque::new(), next_ack: 0 })
+        Ok(Self { stream, events: VecDeque::new(), pid: None, offset: None, next_ack: 0 })
     }
 
     /// Sends CONNECT with `auth`; `Err` is the message of a CONNECT_ERROR.
@@ -62,12 +67,52 @@ impl TestSocket {
         self.says(&connect).await;
         loop {
             match self.hears().await.expect("an answer to CONNECT") {
-                Heard::Connected => return Ok(()),
+                Heard::Connected(answer) => {
+                    self.pid = answer["pid"].as_str().map(str::to_owned);
+                    return Ok(());
+                }
                 Heard::Refused(message) => return Err(message),
-                Heard::Event(name, payload) => self.events.push_back((name, payload)),
+                Heard::Event(name, _, payload) => self.events.push_back((name, payload)),
                 Heard::Ack(..) | Heard::Dismissed => panic!("something else than an answer to CONNECT"),
             }
         }
+    }
+
+    /// What a stock client would say when it comes back: its `pid`, and its `offset` if an event gave it one.
+    pub(crate) fn memory(&self) -> Value {
+        match &self.offset {
+            Some(offset) => json!({ "pid": self.pid, "offset": offset }),
+            None => json!({ "pid": self.pid }),
+        }
+    }
+
+    /// The pid that the answer to CONNECT held.
+    pub(crate) fn pid(&self) -> &str {
+        self.pid.as_deref().expect("a pid")
+    }
+
+    /// The position of the last event that had one.
+    pub(crate) fn position(&self) -> &str {
+        self.offset.as_deref().expect("a position")
+    }
+
+    /// Loses the connection without a word; answers where it was.
+    pub(crate) async fn loses_network(mut self) -> String {
+        // Everybody has a position from the first list on.
+        if self.offset.is_none() {
+            self.expects("getOnlineUsers").await;
+        }
+        self.position().to_owned()
+    }
+
+    /// The verdict on its position.
+    pub(crate) async fn expects_verdict(&mut self, verdict: Value) {
+        assert_eq!(self.expects("resume").await, verdict);
+    }
+
+    /// Proves that no message came before `marker`, which was sent last.
+    pub(crate) async fn expects_only(&mut self, marker: &str) {
+        self.expects_message(marker).await;
     }
 
     /// Sends a raw Engine.IO packet.
@@ -88,7 +133,7 @@ impl TestSocket {
         loop {
             match self.hears().await.expect("an acknowledgement") {
                 Heard::Ack(acknowledged, answer) if acknowledged == id => return answer,
-                Heard::Event(name, payload) => self.events.push_back((name, payload)),
+                Heard::Event(name, _, payload) => self.events.push_back((name, payload)),
                 _ => {}
             }
         }
@@ -103,7 +148,7 @@ impl TestSocket {
         }
         loop {
             match self.hears().await {
-                Some(Heard::Event(name, payload)) if name == event => return payload,
+                Some(Heard::Event(name, _, payload)) if name == event => return payload,
                 Some(_) => {}
                 None => panic!("the connection ended while waiting for {event}"),
             }
@@ -140,6 +185,13 @@ impl TestSocket {
         }
     }
 
+    /// Waits until the connection ends without a DISCONNECT or CONNECT_ERROR, after which a stock client comes back.
+    pub(crate) async fn expects_end_without_a_word(&mut self) {
+        while let Some(heard) = self.hears().await {
+            assert!(!matches!(heard, Heard::Dismissed | Heard::Refused(_)), "a stock client would stay away for good");
+        }
+    }
+
     /// Hangs up without a word, as a closed tab does.
     pub(crate) async fn hangs_up(mut self) {
         self.stream.close(None).await.unwrap();
@@ -157,6 +209,9 @@ impl TestSocket {
                 // The server may have hung up meanwhile; the next read tells.
                 self.tries_to_say("3").await;
             } else if let Some(heard) = read(&text) {
+                if let Heard::Event(_, Some(position), _) = &heard {
+                    self.offset = Some(position.clone());
+                }
                 return Some(heard);
             }
         }
@@ -169,9 +224,14 @@ fn read(packet: &str) -> Option<Heard> {
     let (id, data) = rest.split_at(digits);
     let json = || serde_json::from_str::<Value>(data).unwrap_or(Value::Null);
     match kind {
-        "40" => Some(Heard::Connected),
+        "40" => Some(Heard::Connected(json())),
         "41" => Some(Heard::Dismissed),
-        "42" => Some(Heard::Event(json()[0].as_str()?.to_owned(), json()[1].clone())),
+        "42" => {
+            let mut arguments = serde_json::from_str::<Vec<Value>>(data).ok()?;
+            let last = arguments.get(1..)?.last()?.as_str().map(str::to_owned);
+            let payload = arguments.get_mut(1)?.take();
+            Some(Heard::Event(arguments[0].as_str()?.to_owned(), last, payload))
+        }
         "43" => Some(Heard::Ack(id.parse().ok()?, json()[0].clone())),
         "44" => Some(Heard::Refused(json()["message"].as_str()?.to_owned())),
         _ => None,

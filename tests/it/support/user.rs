@@ -143,4 +143,16 @@ impl TestUser {
         socket.connects(Value::Null).await.unwrap_or_else(|refusal| panic!("refused: {refusal}"));
         socket
     }
+
+    /// Comes back after `position`, as clients of ours do.
+    pub(crate) async fn resumes_at(&self, node: &TestNode, position: &str) -> TestSocket {
+        self.comes_back_to(node, json!({ "since": position })).await
+    }
+
+    /// Comes back with what a stock client remembers, or anything else.
+    pub(crate) async fn comes_back_to(&self, node: &TestNode, auth: Value) -> TestSocket {
+        let mut socket = TestSocket::opens(node, Some(&self.token)).await;
+        socket.connects(auth).await.unwrap_or_else(|refusal| panic!("refused: {refusal}"));
+        socket
+    }
 }

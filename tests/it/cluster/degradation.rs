@@ -1,0 +1,134 @@
+//! What goes on while something is away, and what waits: decided, not discovered.
+
+use serde_json::json;
+
+use crate::support::{Proxy, TestHub, TestUser, eventually, services, user::get};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_database_sockets_stay_and_sends_are_told_to_come_again() {
+    let (database, through) = Proxy::before(&services::database().await).await;
+    let hub = TestHub::cluster_with(1, &[("DATABASE_URL", &through), ("HUBBUB__DATABASE__TIMEOUT", "1s")]).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut his = bob.connects_to(hub.node(0)).await;
+    alice.sends(&bob, "before").await;
+    his.expects_message("before").await;
+
+    database.cuts();
+    let body = json!({ "text": "kept by its clientId", "clientId": uuid::Uuid::new_v4() });
+    let refused = alice.tries_to_send(&bob.id, body.clone()).await;
+    refused.is_error(503, "Service temporarily unavailable. Please try again.", "unavailable");
+    assert!(refused.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{:?}", refused.headers);
+    let asked = his.asks("sendMessage", json!({ "receiverId": alice.id, "text": "nor by socket" })).await;
+    assert_eq!(asked["error"]["code"], "unavailable", "and the socket still answers");
+    let ready = get(&hub.node(0).ops_url("/ready")).await;
+    assert_eq!(ready.status(), 200, "an outage of the database must not empty the load balancer");
+
+    database.heals();
+    let sent = eventually("a send that is accepted", || async {
+        let answer = alice.tries_to_send(&bob.id, body.clone()).await;
+        (answer.status == 201).then_some(answer.body)
+    })
+    .await;
+    assert_eq!(his.expects_message("kept by its clientId").await, sent);
+    assert_eq!(hub.node(0).metric(r#"hubbub_disconnects_total{reason="transport_close"}"#).await, 0.0, "no socket ended");
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_comes_while_the_database_is_away_is_let_in_when_it_is_back() {
+    let (database, through) = Proxy::before(&services::database().await).await;
+    let hub = TestHub::cluster_with(1, &[("DATABASE_URL", &through), ("HUBBUB__DATABASE__TIMEOUT", "1s")]).await;
+    let [bob] = hub.users(["bob"]).await;
+
+    database.cuts();
+    let mut early = crate::support::TestSocket::opens(hub.node(0), Some(&bob.token)).await;
+    early.says("40").await;
+    early.expects_end_without_a_word().await;
+
+    database.heals();
+    eventually("the database", || async { bob.gets("/api/auth/check").await.status.is_success().then_some(()) }).await;
+    bob.connects_to(hub.node(0)).await.expects("getOnlineUsers").await;
+    hub.stops().await;
+}
+
+/// Without a Redis between them, what one node commits reaches the other by nothing but the database.
+async fn strangers() -> TestHub {
+    TestHub::cluster_with(2, &[("REDIS_URL", ""), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "5m")]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_ahead_of_its_node_gets_nothing_twice() {
+    let hub = strangers().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut tab = bob.connects_to(hub.node(1)).await;
+    let mut phone = bob.connects_to(hub.node(0)).await;
+    alice.sends(&bob, "told on one node only").await;
+    phone.expects_message("told on one node only").await;
+
+    let memory = phone.memory();
+    let mut phone = bob.comes_back_to(hub.node(1), memory).await;
+    phone.expects_verdict(json!({ "verdict": "current", "count": 0 })).await;
+
+    tab.expects_message("told on one node only").await;
+    alice.at(hub.node(1)).sends(&bob, "marker").await;
+    tab.expects_only("marker").await;
+    phone.expects_only("marker").await;
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_socket_reads_from_the_log_on_its_way_in_reaches_it_once() {
+    let hub = strangers().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut tab = bob.connects_to(hub.node(1)).await;
+    says(&alice, &bob, &["one", "two"]).await;
+    alice.at(hub.node(1)).sends(&bob, "three").await;
+
+    let mut phone = bob.resumes_at(hub.node(1), "1.0").await;
+
+    alice.at(hub.node(1)).sends(&bob, "marker").await;
+    for socket in [&mut tab, &mut phone] {
+        for text in ["one", "two", "three", "marker"] {
+            socket.expects_message(text).await;
+        }
+    }
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sweep_alone_brings_what_no_hint_brought() {
+    let hub = TestHub::cluster_with(2, &[("REDIS_URL", ""), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "200ms")]).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut his = bob.connects_to(hub.node(1)).await;
+
+    says(&alice, &bob, &["one", "two"]).await;
+
+    his.expects_message("one").await;
+    his.expects_message("two").await;
+    assert_eq!(hub.node(1).metric("hubbub_gaps_repaired_total").await, 2.0);
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_repair_switched_off_a_lost_hint_is_a_lost_message() {
+    let settings = [("REDIS_URL", ""), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "200ms"), ("HUBBUB__REALTIME__REPAIR", "false")];
+    let hub = TestHub::cluster_with(2, &settings).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let his = bob.connects_to(hub.node(1)).await;
+
+    says(&alice, &bob, &["one"]).await;
+    eventually("some sweeps", || async {
+        (hub.node(1).metric(r#"hubbub_reconciles_total{reason="sweep"}"#).await > 3.0).then_some(())
+    })
+    .await;
+
+    assert_eq!(hub.node(1).metric(r#"hubbub_events_emitted_total{event="newMessage"}"#).await, 0.0, "the control");
+    drop(his);
+    hub.stops().await;
+}
+
+async fn says(alice: &TestUser, bob: &TestUser, texts: &[&str]) {
+    for text in texts {
+        alice.sends(bob, text).await;
+    }
+}
