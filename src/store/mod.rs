@@ -44,6 +44,10 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 use writer::Writer;
 
+/// Between attempts to find a connection that works; grows by as much with each.
+const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// A cheap handle on the database; clone it freely.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -167,11 +171,13 @@ impl Store {
         F: Future<Output = Result<T, Failure>>,
     {
         self.bounded(async {
-            for _ in 0..self.connections {
+            for attempt in 0..self.connections {
                 match work().await {
                     Err(Failure::Database(cause)) if classify(&cause) == Class::Away => {}
                     answer => return answer,
                 }
+                // The first broken connection is no reason to wait; a database that is away must not be stormed.
+                tokio::time::sleep((PAUSE * attempt).min(LONGEST_PAUSE).mul_f64(rand::random_range(0.5..=1.0))).await;
             }
             work().await
         })

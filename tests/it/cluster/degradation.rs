@@ -51,6 +51,30 @@ async fn a_socket_that_comes_while_the_database_is_away_is_let_in_when_it_is_bac
     hub.stops().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_whose_commit_was_not_heard_of_is_one_message_however_often_it_is_repeated() {
+    let (database, through) = Proxy::before(&services::database().await).await;
+    let hub = TestHub::cluster_with(1, &[("DATABASE_URL", &through), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "200ms")]).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut his = bob.connects_to(hub.node(0)).await;
+    let body = json!({ "text": "committed", "clientId": uuid::Uuid::new_v4() });
+
+    database.loses_the_answer_to("COMMIT");
+    let unknown = alice.tries_to_send(&bob.id, body.clone()).await;
+    assert_eq!(unknown.status, 503, "nobody knows what became of it: {}", unknown.body);
+    database.heals();
+
+    // The message is there, and reaches him although nobody was told of it.
+    let received = his.expects_message("committed").await;
+    for _ in 0..3 {
+        assert_eq!(alice.tries_to_send(&bob.id, body.clone()).await.is(201), received);
+    }
+    alice.sends(&bob, "marker").await;
+    his.expects_only("marker").await;
+    assert_eq!(bob.history_with(&alice).await.len(), 2);
+    hub.stops().await;
+}
+
 /// Without a Redis between them, what one node commits reaches the other by nothing but the database.
 async fn strangers() -> TestHub {
     TestHub::cluster_with(2, &[("REDIS_URL", ""), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "5m")]).await

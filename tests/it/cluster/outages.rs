@@ -58,6 +58,8 @@ async fn sends_and_revocations_work_while_redis_is_away_and_the_rest_is_made_goo
     let mut there = bob.connects_to(hub.node(1)).await;
     let phone = bob.logs_in(hub.node(0)).await;
     let mut phones = phone.connects_to(hub.node(1)).await;
+    let mut hers = alice.connects_to(hub.node(0)).await;
+    hers.expects_online(&[&alice.id, &bob.id]).await;
 
     redis.dies();
     alice.sends(&bob, "while it is away").await;
@@ -67,11 +69,14 @@ async fn sends_and_revocations_work_while_redis_is_away_and_the_rest_is_made_goo
     phone.logs_out().await;
     phones.expects_end().await;
     assert!(bob.logs_in(hub.node(1)).await.gets("/api/auth/check").await.status.is_success());
+    assert_eq!(bob.history_with(&alice).await.len(), 1);
     let ready = get(&hub.node(0).ops_url("/ready")).await;
     assert_eq!(ready.status(), 200, "an outage of Redis must not empty the load balancer");
 
     redis.returns();
     hub.settles().await;
+    let lists = hers.lists_so_far().await;
+    assert!(lists.iter().all(|list| list.contains(&bob.id)), "nobody is offline because Redis is: {lists:?}");
     alice.sends(&bob, "back").await;
     here.expects_message("back").await;
     there.expects_message("back").await;

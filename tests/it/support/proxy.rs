@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -13,6 +13,8 @@ enum Network {
     Up,
     /// Those that stand are cut, new ones are cut at once.
     Down,
+    /// Whoever says this is cut when the answer is there, without getting it.
+    UntilSaid(&'static str),
 }
 
 /// Everything that goes through it ends with it.
@@ -44,6 +46,11 @@ impl Proxy {
         self.network.send_replace(Network::Down);
     }
 
+    /// From now on each connection is cut between this word's being done and the answer.
+    pub(crate) fn loses_the_answer_to(&self, word: &'static str) {
+        self.network.send_replace(Network::UntilSaid(word));
+    }
+
     pub(crate) fn heals(&self) {
         self.network.send_replace(Network::Up);
     }
@@ -62,13 +69,40 @@ async fn accept(listener: TcpListener, target: SocketAddr, watching: watch::Rece
     }
 }
 
-async fn carry(mut client: TcpStream, target: SocketAddr, mut watching: watch::Receiver<Network>) {
+async fn carry(client: TcpStream, target: SocketAddr, mut watching: watch::Receiver<Network>) {
     if *watching.borrow() == Network::Down {
         return;
     }
-    let Ok(mut server) = TcpStream::connect(target).await else { return };
-    tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = watching.wait_for(|network| *network == Network::Down) => {}
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let watched = watching.clone();
+    let up = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
+            to_server.write_all(&buffer[..read]).await?;
+            if let Network::UntilSaid(word) = *watched.borrow()
+                && buffer[..read].windows(word.len()).any(|said| said == word.as_bytes())
+            {
+                return Ok(true);
+            }
+        }
+        std::io::Result::Ok(false)
+    };
+    let down = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
+            if to_client.write_all(&buffer[..read]).await.is_err() {
+                break;
+            }
+        }
+    };
+    let said = tokio::select! {
+        said = up => matches!(said, Ok(true)),
+        () = down => false,
+        _ = watching.wait_for(|network| *network == Network::Down) => false,
+    };
+    if said {
+        // The answer is there, so what was asked is done; the asker never hears of it.
+        let _ = from_server.read(&mut [0; 1]).await;
     }
 }

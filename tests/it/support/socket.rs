@@ -176,6 +176,13 @@ impl TestSocket {
         }
     }
 
+    /// The lists of who is online that came before the answer to a question that is asked now.
+    pub(crate) async fn lists_so_far(&mut self) -> Vec<Vec<String>> {
+        self.asks("areYouThere", Value::Null).await;
+        let lists = self.events.iter().filter(|(name, _)| name == "getOnlineUsers");
+        lists.map(|(_, list)| serde_json::from_value(list.clone()).expect("a list of ids")).collect()
+    }
+
     /// Waits until the server says goodbye (a DISCONNECT packet) or hangs up.
     pub(crate) async fn expects_end(&mut self) {
         while let Some(heard) = self.hears().await {
