@@ -7,5 +7,6 @@ mod support;
 
 mod cluster;
 mod ops;
+mod random;
 mod realtime;
 mod rest;

@@ -1,52 +1,6 @@
 //! Redis away: what works goes on, what can't waits, and all is made good.
 
-use std::{
-    net::TcpListener,
-    process::{Child, Command, Stdio},
-};
-
-use crate::support::{TestHub, user::get};
-
-/// A redis-server of this test's own, that can be taken away.
-struct Redis {
-    port: u16,
-    process: Option<Child>,
-}
-
-impl Redis {
-    fn starts() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut redis = Self { port, process: None };
-        redis.returns();
-        redis
-    }
-
-    fn returns(&mut self) {
-        let port = self.port.to_string();
-        let server = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn();
-        self.process = Some(server.expect("redis-server: install it, or run the tests with `make test`"));
-    }
-
-    fn dies(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.dies();
-    }
-}
+use crate::support::{Redis, TestHub, user::get};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_and_revocations_work_while_redis_is_away_and_the_rest_is_made_good() {

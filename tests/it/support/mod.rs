@@ -2,12 +2,14 @@
 
 pub(crate) mod hub;
 pub(crate) mod proxy;
+pub(crate) mod redis;
 pub(crate) mod services;
 pub(crate) mod socket;
 pub(crate) mod user;
 
 pub(crate) use hub::TestHub;
 pub(crate) use proxy::Proxy;
+pub(crate) use redis::Redis;
 pub(crate) use socket::TestSocket;
 pub(crate) use user::{Answer, TestUser};
 

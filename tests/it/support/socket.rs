@@ -21,6 +21,8 @@ pub(crate) struct TestSocket {
     pid: Option<String>,
     /// The string that ended an event last: what a stock client would remember.
     offset: Option<String>,
+    /// The positions of all numbered events that it heard, in order.
+    heard: Vec<String>,
     next_ack: u64,
 }
 
@@ -58,11 +60,13 @@ impl TestSocket {
         };
         let open = soon("the open packet", stream.next()).await.expect("an open packet").unwrap();
         assert!(open.to_text().unwrap().starts_with("0{"), "{open}");
-        Ok(Self { stream, events: VecDeque::new(), pid: None, offset: None, next_ack: 0 })
+        Ok(Self { stream, events: VecDeque::new(), pid: None, offset: None, heard: Vec::new(), next_ack: 0 })
     }
 
     /// Sends CONNECT with `auth`; `Err` is the message of a CONNECT_ERROR.
     pub(crate) async fn connects(&mut self, auth: Value) -> Result<(), String> {
+        // A stock client keeps its offset over its connections.
+        self.offset = auth["offset"].as_str().map(str::to_owned);
         let connect = if auth.is_null() { "40".to_owned() } else { format!("40{auth}") };
         self.says(&connect).await;
         loop {
@@ -108,6 +112,26 @@ impl TestSocket {
     /// The verdict on its position.
     pub(crate) async fn expects_verdict(&mut self, verdict: Value) {
         assert_eq!(self.expects("resume").await, verdict);
+    }
+
+    /// The positions of all numbered events that this socket heard, in order.
+    pub(crate) fn heard(&self) -> &[String] {
+        &self.heard
+    }
+
+    /// Takes what is on its way, up to the answer to a question that is asked now.
+    pub(crate) async fn hears_so_far(&mut self) {
+        self.asks("areYouThere", Value::Null).await;
+    }
+
+    /// Takes the next thing that the server says.
+    pub(crate) async fn hears_anything(&mut self) {
+        assert!(self.hears().await.is_some(), "the connection ended");
+    }
+
+    /// Takes what comes until the server hangs up.
+    pub(crate) async fn hears_to_the_end(&mut self) {
+        while self.hears().await.is_some() {}
     }
 
     /// Proves that no message came before `marker`, which was sent last.
@@ -216,8 +240,11 @@ impl TestSocket {
                 // The server may have hung up meanwhile; the next read tells.
                 self.tries_to_say("3").await;
             } else if let Some(heard) = read(&text) {
-                if let Heard::Event(_, Some(position), _) = &heard {
+                if let Heard::Event(name, Some(position), _) = &heard {
                     self.offset = Some(position.clone());
+                    if name != "getOnlineUsers" {
+                        self.heard.push(position.clone());
+                    }
                 }
                 return Some(heard);
             }
