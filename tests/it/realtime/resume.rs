@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{TestHub, TestUser, on_both_databases};
+use crate::support::{TestHub, TestUser, on_both_databases, services};
 
 async fn says_all(alice: &TestUser, bob: &TestUser, texts: &[&str]) {
     for text in texts {
@@ -165,6 +165,75 @@ async fn a_message_sent_while_bob_is_away_arrives_once_when_he_resumes_elsewhere
     phone.expects_message("are you there?").await;
     alice.sends(&bob, "marker").await;
     phone.expects_only("marker").await;
+    hub.stops().await;
+}
+
+/// A hub whose database the test can put back to an earlier state.
+async fn on_a_database_that_is_restored() -> (TestHub, String) {
+    let database = services::database().await;
+    let settings = [("DATABASE_URL", database.as_str()), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "200ms")];
+    (TestHub::cluster_with(1, &settings).await, database)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_connected_while_the_epoch_is_raised_comes_back_and_is_told() {
+    let (hub, database) = on_a_database_that_is_restored().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut phone = bob.connects_to(hub.node(0)).await;
+    alice.sends(&bob, "before").await;
+    phone.expects_message("before").await;
+
+    services::tampers_with(&database, "UPDATE user_log SET epoch = epoch + 1").await;
+    phone.expects_end_without_a_word().await;
+
+    let memory = phone.memory();
+    let mut phone = bob.comes_back_to(hub.node(0), memory).await;
+    phone.expects_verdict(json!({ "verdict": "reset", "count": 0, "reason": "unknown_log" })).await;
+    alice.sends(&bob, "after").await;
+    phone.expects_only("after").await;
+    assert_eq!(phone.position(), "2.2");
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_knows_more_than_a_database_that_was_restored_without_a_word_is_told_to_load_anew() {
+    let (hub, database) = on_a_database_that_is_restored().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut phone = bob.connects_to(hub.node(0)).await;
+    says_all(&alice, &bob, &["1", "2", "3"]).await;
+    for text in ["1", "2", "3"] {
+        phone.expects_message(text).await;
+    }
+
+    let restore = "DELETE FROM user_events WHERE seq > 1; UPDATE user_log SET seq = 1";
+    services::tampers_with(&database, restore).await;
+    phone.expects_end_without_a_word().await;
+
+    let memory = phone.memory();
+    let mut phone = bob.comes_back_to(hub.node(0), memory).await;
+    phone.expects_verdict(json!({ "verdict": "reset", "count": 0, "reason": "ahead" })).await;
+    alice.sends(&bob, "the second, again").await;
+    phone.expects_only("the second, again").await;
+    assert_eq!(phone.position(), "1.2");
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_pruned_from_the_log_is_a_reset() {
+    let (hub, database) = on_a_database_that_is_restored().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    says_all(&alice, &bob, &["1", "2", "3"]).await;
+
+    services::tampers_with(&database, "DELETE FROM user_events WHERE seq <= 2").await;
+
+    let trimmed = json!({ "verdict": "reset", "count": 0, "reason": "trimmed" });
+    bob.resumes_at(hub.node(0), "1.1").await.expects_verdict(trimmed).await;
+    let kept = json!({ "verdict": "resumed", "count": 1 });
+    bob.resumes_at(hub.node(0), "1.2").await.expects_verdict(kept).await;
+    let page = bob.gets("/api/sync?since=1.0").await.is(200);
+    assert_eq!(page, json!({ "reset": "trimmed", "position": "1.3" }));
+    services::tampers_with(&database, "DELETE FROM user_events").await;
+    assert_eq!(bob.gets("/api/sync?since=1.2").await.is(200), json!({ "reset": "trimmed", "position": "1.3" }));
     hub.stops().await;
 }
 

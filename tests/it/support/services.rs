@@ -47,6 +47,13 @@ async fn run(statement: &str) {
     .await;
 }
 
+/// Does something to a database behind the nodes' backs.
+pub(crate) async fn tampers_with(database: &str, statement: &str) {
+    let database = Database::connect(database).await.unwrap();
+    database.execute_unprepared(statement).await.unwrap();
+    database.close().await.unwrap();
+}
+
 fn name() -> String {
     format!("hub_{}", Uuid::new_v4().simple())
 }
