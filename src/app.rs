@@ -36,6 +36,7 @@ use crate::{
     metrics::Metrics,
     model::{Clock, Error},
     realtime::Realtime,
+    recent::Recent,
     store::{Schema, Store},
     tls,
 };
@@ -102,10 +103,11 @@ impl App {
             let nodes = nodes.clone();
             move || nodes.get().map_or_else(NodeHealth::starting, Nodes::health)
         };
-        let ops = http::ops(lifecycle.clone(), metrics.clone(), health);
+        let recent = Recent::new(config.ops.recent_events, clock.clone());
+        let ops = http::ops(lifecycle.clone(), metrics.clone(), recent.clone(), health);
         serve(private, ops, &config.http, &lifecycle, metrics.http_connections.with_label_values(&["ops"]));
 
-        let built = Self::build(&config, clock, &lifecycle, &metrics).await;
+        let built = Self::build(&config, clock, recent, &lifecycle, &metrics).await;
         let (store, backplane, signals, services) = match built {
             Ok(built) => built,
             Err(error) => {
@@ -132,15 +134,16 @@ impl App {
     async fn build(
         config: &Config,
         clock: Clock,
+        recent: Recent,
         lifecycle: &Lifecycle,
         metrics: &Metrics,
     ) -> anyhow::Result<(Store, Backplane, Signals, Services)> {
         let store = open_store(&config.database, clock.clone(), metrics, lifecycle).await?;
         await_schema(&store, &config.database, lifecycle).await?;
         let (backplane, signals) = if config.redis.url.is_empty() {
-            Backplane::local(lifecycle, metrics.clone())
+            Backplane::local(lifecycle, metrics.clone(), recent.clone())
         } else {
-            Backplane::redis(&config.redis, &config.cluster, lifecycle, metrics.clone())?
+            Backplane::redis(&config.redis, &config.cluster, lifecycle, metrics.clone(), recent.clone())?
         };
         let blobs =
             Blobs::open(&config.media).map_err(describe).context("cannot open the image store: check HUBBUB__MEDIA__URL")?;
@@ -151,7 +154,7 @@ impl App {
         let passwords = Passwords::new(&config.auth);
         let accounts = Accounts::new(store.clone(), passwords, sessions.clone(), limits.clone(), clock.clone());
         let media = Media::new(store.clone(), blobs, &config.media, clock.clone(), metrics);
-        let delivery = Delivery::new(store.clone(), backplane.clone());
+        let delivery = Delivery::new(store.clone(), backplane.clone(), recent.clone());
         let reads = Reads::new(store.clone(), delivery.clone(), lifecycle.clone());
         let services = Services {
             accounts,
@@ -174,6 +177,7 @@ impl App {
             media,
             limits,
             nodes: Nodes::start(store.clone(), backplane.clone(), config.cluster.database_beat, lifecycle, metrics.clone()),
+            recent,
             clock,
         };
         Ok((store, backplane, signals, services))

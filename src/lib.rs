@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! commands -> app -> http, realtime -> domain -> store, backplane, blobs -> model
-//!                    config, metrics, lifecycle: below all of them
+//!                    config, metrics, lifecycle, recent: below all of them
 //! ```
 //!
 //! - [`model`]: pure types and rules.
@@ -13,6 +13,7 @@
 //! - [`blobs`]: images, in a folder or in S3.
 //! - [`domain`]: one service a feature; the only layer that puts store, backplane and blobs together.
 //! - [`http`] and [`realtime`]: the edges: extract, call one domain method, shape the answer.
+//! - [`recent`]: what this node did lately, for `hubbub doctor`.
 //! - [`app`]: builds each part once. [`commands`]: the command line.
 //!
 //! `docs/ARCHITECTURE.md` says why.
@@ -28,6 +29,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod model;
 pub mod realtime;
+pub mod recent;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

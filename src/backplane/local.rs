@@ -14,6 +14,7 @@ use crate::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{NodeId, SessionId, UserId, event::Envelope},
+    recent::Recent,
 };
 
 /// See the module. Cheap to clone.
@@ -30,16 +31,12 @@ struct Inner {
 }
 
 impl Local {
-    pub(super) fn new(lifecycle: &Lifecycle, metrics: Metrics) -> (Self, Signals) {
+    pub(super) fn new(lifecycle: &Lifecycle, metrics: Metrics, recent: Recent) -> (Self, Signals) {
         metrics.backplane_up.set(1);
-        let (queue, signals) = SignalQueue::new(lifecycle, metrics);
-        let inner = Inner {
-            node: NodeId::new(),
-            queue,
-            attached: Mutex::default(),
-            roster: Roster::default(),
-            buckets: Buckets::default(),
-        };
+        let node = NodeId::new();
+        recent.named(node);
+        let (queue, signals) = SignalQueue::new(lifecycle, metrics, recent);
+        let inner = Inner { node, queue, attached: Mutex::default(), roster: Roster::default(), buckets: Buckets::default() };
         (Self(Arc::new(inner)), signals)
     }
 

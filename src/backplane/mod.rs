@@ -27,6 +27,7 @@ use crate::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{NodeId, Result, SessionId, UserId, event::Envelope},
+    recent::Recent,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -129,8 +130,8 @@ pub type Signals = mpsc::Receiver<Signal>;
 
 impl Backplane {
     /// The bus of a node alone.
-    pub fn local(lifecycle: &Lifecycle, metrics: Metrics) -> (Self, Signals) {
-        let (local, signals) = Local::new(lifecycle, metrics);
+    pub fn local(lifecycle: &Lifecycle, metrics: Metrics, recent: Recent) -> (Self, Signals) {
+        let (local, signals) = Local::new(lifecycle, metrics, recent);
         (Self::Local(local), signals)
     }
 
@@ -144,8 +145,9 @@ impl Backplane {
         cluster: &config::Cluster,
         lifecycle: &Lifecycle,
         metrics: Metrics,
+        recent: Recent,
     ) -> Result<(Self, Signals)> {
-        let (redis, signals) = Redis::new(config, cluster, lifecycle, metrics)?;
+        let (redis, signals) = Redis::new(config, cluster, lifecycle, metrics, recent)?;
         Ok((Self::Redis(redis), signals))
     }
 

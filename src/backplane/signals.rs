@@ -4,10 +4,14 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{Reason, Signal, Signals};
-use crate::{lifecycle::Lifecycle, metrics::Metrics};
+use crate::{
+    lifecycle::Lifecycle,
+    metrics::Metrics,
+    recent::{Recent, Telling},
+};
 
 /// Signals that may wait for the consumer.
 pub(super) const QUEUE: usize = 8192;
@@ -19,19 +23,21 @@ pub(super) struct SignalQueue {
     owed: Arc<AtomicBool>,
     lifecycle: Lifecycle,
     metrics: Metrics,
+    recent: Recent,
 }
 
 impl SignalQueue {
-    pub(super) fn new(lifecycle: &Lifecycle, metrics: Metrics) -> (Self, Signals) {
+    pub(super) fn new(lifecycle: &Lifecycle, metrics: Metrics, recent: Recent) -> (Self, Signals) {
         let (sender, signals) = mpsc::channel(QUEUE);
-        (Self { sender, owed: Arc::default(), lifecycle: lifecycle.clone(), metrics }, signals)
+        (Self { sender, owed: Arc::default(), lifecycle: lifecycle.clone(), metrics, recent }, signals)
     }
 
     pub(super) fn push(&self, signal: Signal) {
-        if self.sender.try_send(signal).is_ok() || self.sender.is_closed() {
-            return;
-        }
+        let Err(TrySendError::Full(dropped)) = self.sender.try_send(signal) else { return };
         self.metrics.signals_dropped.inc();
+        if let Signal::Envelope(envelope) = dropped {
+            self.recent.told(envelope.entries.iter().map(|(user, seq)| (*user, *seq, None, Telling::Dropped)));
+        }
         if self.owed.swap(true, Ordering::SeqCst) {
             return;
         }

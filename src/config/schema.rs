@@ -65,6 +65,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("http.max_connections", SOME),
     Key::new("ops.host", Address),
     Key::new("ops.port", PORT).variable("OPS_PORT"),
+    Key::new("ops.recent_events", Count(0, 10_000_000)),
     Key::new("log.format", Choice(&["human", "json"])),
     Key::new("log.filter", Text).variable("RUST_LOG"),
     Key::new("database.url", Text).variable("DATABASE_URL").shown_as(Secrecy::Url),

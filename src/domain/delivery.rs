@@ -3,10 +3,11 @@
 use crate::{
     backplane::Backplane,
     model::{
-        Result, UserId,
+        MessageId, Result, UserId,
         event::{Envelope, LogEntry},
         position::Position,
     },
+    recent::Recent,
     store::Store,
 };
 
@@ -16,11 +17,18 @@ pub use crate::backplane::{Reason, Signal, Signals};
 pub struct Delivery {
     store: Store,
     backplane: Backplane,
+    recent: Recent,
 }
 
 impl Delivery {
-    pub fn new(store: Store, backplane: Backplane) -> Self {
-        Self { store, backplane }
+    pub fn new(store: Store, backplane: Backplane, recent: Recent) -> Self {
+        Self { store, backplane, recent }
+    }
+
+    /// Notes that this node committed a message, for `hubbub doctor`, and goes on as [`Delivery::publish`].
+    pub fn publish_message(&self, message: MessageId, envelope: Envelope) {
+        self.recent.committed(message, &envelope.entries);
+        self.publish(envelope);
     }
 
     /// Tells the nodes of everybody concerned. Never waits, never fails: see the backplane's contract.

@@ -182,7 +182,11 @@ mod tests {
         (config.send, config.handshake, config.sign_up, config.failed_log_in) = (quota, quota, quota, quota);
         config.sign_ups_from_address = config::Quota { burst: burst * 2, ..quota };
         let metrics = Metrics::new().unwrap();
-        let (backplane, _signals) = Backplane::local(&crate::lifecycle::Lifecycle::new(), metrics.clone());
+        let (backplane, _signals) = Backplane::local(
+            &crate::lifecycle::Lifecycle::new(),
+            metrics.clone(),
+            crate::recent::Recent::new(0, crate::model::Clock::default()),
+        );
         (Limits::new(backplane, &config, &metrics), metrics)
     }
 

@@ -87,7 +87,8 @@ impl Messages {
             return self.repeated(sent.message, receiver);
         }
         self.metrics.messages_accepted.inc();
-        self.delivery.publish(Envelope { event: Event::new_message(&sent.message)?, entries: sent.entries });
+        let envelope = Envelope { event: Event::new_message(&sent.message)?, entries: sent.entries };
+        self.delivery.publish_message(sent.message.id, envelope);
         Ok(sent.message)
     }
 

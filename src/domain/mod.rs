@@ -31,5 +31,6 @@ pub struct Services {
     pub media: media::Media,
     pub limits: limits::Limits,
     pub nodes: nodes::Nodes,
+    pub recent: crate::recent::Recent,
     pub clock: crate::model::Clock,
 }

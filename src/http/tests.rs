@@ -19,7 +19,13 @@ use tower::ServiceExt;
 
 use super::{body::BodyRules, complete, layered, openapi, server::tests::hub};
 use crate::{
-    backplane::Health, config::origins::Origins, domain::nodes::NodeHealth, lifecycle::Lifecycle, metrics::Metrics, model::Error,
+    backplane::Health,
+    config::origins::Origins,
+    domain::nodes::NodeHealth,
+    lifecycle::Lifecycle,
+    metrics::Metrics,
+    model::{Clock, Error, MessageId, UserId},
+    recent::Recent,
 };
 
 fn metrics() -> Metrics {
@@ -95,8 +101,8 @@ async fn any_other_get_answers_with_the_web_client() {
 }
 
 #[tokio::test]
-async fn health_paths_are_404_on_the_public_port() {
-    for path in ["/live", "/ready", "/livez", "/readyz", "/healthz", "/metrics", "/ready/"] {
+async fn paths_of_the_ops_port_are_404_on_the_public_port() {
+    for path in ["/live", "/ready", "/livez", "/readyz", "/healthz", "/metrics", "/recent", "/ready/"] {
         let response = ask(edge(metrics()), "GET", path).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
         assert_eq!(json(response).await["code"], "request.not_found", "{path}");
@@ -166,7 +172,7 @@ fn every_described_route_names_its_errors_in_the_one_shape() {
 
 fn ops(lifecycle: &Lifecycle, database: bool) -> Router {
     let backplane = Health { connected: false, beacon_age: Duration::from_millis(1500), deaf: true };
-    super::ops(lifecycle.clone(), metrics(), move || NodeHealth { database, backplane })
+    super::ops(lifecycle.clone(), metrics(), Recent::new(100, Clock::default()), move || NodeHealth { database, backplane })
 }
 
 #[tokio::test]
@@ -205,6 +211,23 @@ async fn the_ops_port_is_live_even_when_it_is_not_ready_and_exposes_metrics() {
     assert_eq!(header_of(&response, header::CONTENT_TYPE), "text/plain; version=0.0.4");
     assert!(text(response).await.contains("hubbub_draining 0"));
     assert_eq!(json(ask(ops(&lifecycle, false), "GET", "/else").await).await["code"], "request.not_found");
+}
+
+#[tokio::test]
+async fn the_ops_port_tells_what_the_node_remembers_of_a_message() {
+    let recent = Recent::new(100, Clock::default());
+    let (message, user, other) = (MessageId::new(), UserId::new(), UserId::new());
+    recent.committed(message, &[(user, 7), (other, 8)]);
+    recent.queued(other, 8, "hint", [3].into_iter().collect());
+    let ops = super::ops(Lifecycle::new(), metrics(), recent, NodeHealth::starting);
+
+    let told = json(ask(ops.clone(), "GET", &format!("/recent?message={message}&entry={user}:7&entry={other}:8")).await).await;
+
+    assert_eq!(told["facts"].as_array().map(Vec::len), Some(3), "{told}");
+    assert_eq!((&told["facts"][2]["what"], &told["facts"][2]["sockets"][0]), (&"queued".into(), &3.into()), "{told}");
+    for wrong in ["", "?message=1", "?entry=x", &format!("?message={message}&entry={user}"), &format!("?message={message}&x=1")] {
+        assert_eq!(ask(ops.clone(), "GET", &format!("/recent{wrong}")).await.status(), StatusCode::BAD_REQUEST, "{wrong}");
+    }
 }
 
 #[tokio::test]

@@ -19,14 +19,14 @@ pub(super) const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 /// First path segments below which a page would be a lie: callers there are programs.
 const PROGRAMS: [&str; 3] = ["api", "media", "socket.io"];
 
-/// Health checks and metrics live on the ops port. A load balancer must never take a page for a health answer.
-const HEALTH: [&str; 6] = ["live", "ready", "livez", "readyz", "healthz", "metrics"];
+/// What lives on the ops port. A load balancer must never take a page for a health answer.
+const OPS: [&str; 7] = ["live", "ready", "livez", "readyz", "healthz", "metrics", "recent"];
 
 /// Answers what no route matched: the web client to browsers, JSON to programs.
 pub(super) async fn fallback(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     let first = path.split('/').next().unwrap_or_default();
-    if PROGRAMS.contains(&first) || HEALTH.contains(&path.trim_end_matches('/')) {
+    if PROGRAMS.contains(&first) || OPS.contains(&path.trim_end_matches('/')) {
         return Error::NotFound.into_response();
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -41,8 +41,11 @@ pub mod iso {
     use super::Timestamp;
     use serde::Serializer;
 
+    /// The same for [`Timestamp::format`].
+    pub const FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
+
     /// For `#[serde(serialize_with)]`.
     pub fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&at.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+        to.collect_str(&at.format(FORMAT))
     }
 }

@@ -12,9 +12,10 @@ use crate::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{
-        NodeId, SessionId, UserId,
+        Clock, MessageId, NodeId, SessionId, UserId,
         event::{Envelope, Event, EventKind},
     },
+    recent::{Recent, What},
 };
 use server::Server;
 
@@ -32,20 +33,21 @@ struct Node {
     signals: Signals,
     lifecycle: Lifecycle,
     metrics: Metrics,
+    recent: Recent,
 }
 
 impl Node {
     fn local() -> Self {
-        let (lifecycle, metrics) = (Lifecycle::new(), Metrics::new().expect("series are fine"));
-        let (backplane, signals) = Backplane::local(&lifecycle, metrics.clone());
-        Self { backplane, signals, lifecycle, metrics }
+        let (lifecycle, metrics, recent) = parts();
+        let (backplane, signals) = Backplane::local(&lifecycle, metrics.clone(), recent.clone());
+        Self { backplane, signals, lifecycle, metrics, recent }
     }
 
     fn redis(server: &Server) -> Self {
-        let (lifecycle, metrics) = (Lifecycle::new(), Metrics::new().expect("series are fine"));
+        let (lifecycle, metrics, recent) = parts();
         let (backplane, signals) =
-            Backplane::redis(&server.config(), &cluster(), &lifecycle, metrics.clone()).expect("the url is fine");
-        Self { backplane, signals, lifecycle, metrics }
+            Backplane::redis(&server.config(), &cluster(), &lifecycle, metrics.clone(), recent.clone()).expect("the url is fine");
+        Self { backplane, signals, lifecycle, metrics, recent }
     }
 
     /// Attaches until the fence stands.
@@ -124,6 +126,10 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.lifecycle.stop();
     }
+}
+
+fn parts() -> (Lifecycle, Metrics, Recent) {
+    (Lifecycle::new(), Metrics::new().expect("series are fine"), Recent::new(1000, Clock::default()))
 }
 
 /// Intervals short enough for a test, and a lease that a busy machine doesn't lose.

@@ -166,3 +166,45 @@ async fn a_swept_node_leaves_no_key_behind() {
     assert!(!server.run(&format!("HKEYS test:presence:{{{bob}}}")).contains(&dead.to_string()));
     assert_eq!(*b.online().users, [bob]);
 }
+
+#[tokio::test]
+async fn a_node_remembers_whom_it_told_and_what_it_could_not_tell() {
+    let mut server = Server::start();
+    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+    let [ann, bob] = [UserId::new(), UserId::new()];
+    a.fences(ann).await;
+    b.fences(bob).await;
+    let recalls = async |wanted: &[Told]| {
+        let recalled = async {
+            loop {
+                let facts = a.recent.recall(MessageId::new(), &[(ann, 1), (bob, 1)]).facts;
+                let told = facts.into_iter().filter_map(|fact| match fact.what {
+                    What::Told { user, node, outcome, .. } => Some((user, node, outcome.into_owned())),
+                    _ => None,
+                });
+                let told: Vec<Told> = told.collect();
+                if told.len() >= wanted.len() {
+                    return told;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        assert_eq!(timeout(PATIENCE, recalled).await.expect("remembered in time"), wanted);
+    };
+
+    a.backplane.publish(envelope(&[ann, bob]));
+
+    b.pulls_envelopes_until(bob).await;
+    let there = Some(b.backplane.node());
+    let mut told = vec![(ann, None, "nowhere".to_owned()), (bob, there, "told".to_owned())];
+    recalls(&told).await;
+    assert_eq!(a.recent.recall(MessageId::new(), &[]).node, Some(a.backplane.node()));
+
+    server.kill();
+    a.backplane.publish(envelope(&[bob]));
+    told.push((bob, None, "away".to_owned()));
+    recalls(&told).await;
+}
+
+/// Whose entry, which node, what came of telling it.
+type Told = (UserId, Option<NodeId>, String);

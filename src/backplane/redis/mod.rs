@@ -32,6 +32,7 @@ use crate::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{NodeId, Result, SessionId, UserId, event::Envelope},
+    recent::{Recent, Telling},
 };
 use connect::Link;
 use inbox::Inbox;
@@ -89,6 +90,7 @@ struct Inner {
     troubles: Troubles,
     buckets: Buckets<String>,
     metrics: Metrics,
+    recent: Recent,
     lifecycle: Lifecycle,
     closing: CancellationToken,
 }
@@ -99,14 +101,17 @@ impl Redis {
         cluster: &config::Cluster,
         lifecycle: &Lifecycle,
         metrics: Metrics,
+        recent: Recent,
     ) -> Result<(Self, Signals)> {
-        let (signals, consumer) = SignalQueue::new(lifecycle, metrics.clone());
+        let (signals, consumer) = SignalQueue::new(lifecycle, metrics.clone(), recent.clone());
         let (publisher, jobs) = Publisher::new();
+        let node = NodeId::new();
+        recent.named(node);
         let inner = Arc::new(Inner {
             link: Link::new(config)?,
             keys: Keys::new(&config.prefix),
             cluster: cluster.clone(),
-            node: Mutex::new(NodeId::new()),
+            node: Mutex::new(node),
             joined: AtomicBool::new(false),
             history: Mutex::default(),
             signals,
@@ -118,6 +123,7 @@ impl Redis {
             troubles: Troubles::default(),
             buckets: Buckets::default(),
             metrics,
+            recent,
             lifecycle: lifecycle.clone(),
             closing: CancellationToken::new(),
         });
@@ -141,14 +147,17 @@ impl Redis {
     pub(super) fn publish(&self, envelope: Envelope) {
         // This node's people don't wait for Redis; the consumer ignores the others.
         self.0.signals.push(Signal::Envelope(envelope.clone()));
-        if !self.0.publisher.push(Job::Envelope(envelope)) {
+        if let Err(job) = self.0.publisher.push(Job::Envelope(envelope)) {
+            if let Job::Envelope(envelope) = job {
+                self.0.recent.told(publish::of_each_entry(&[envelope], Telling::NoRoom));
+            }
             self.0.failed_to_publish(1);
         }
     }
 
     pub(super) fn revoke(&self, session: SessionId) {
         self.0.signals.push(Signal::Revoked(session));
-        if !self.0.publisher.push(Job::All(Note::Revoked(session))) {
+        if self.0.publisher.push(Job::All(Note::Revoked(session))).is_err() {
             tracing::debug!("no room for the hint that a session was revoked; the poll will find it");
         }
     }
@@ -250,6 +259,7 @@ impl Inner {
 
     fn joined_as(&self, node: NodeId) {
         *self.node.lock() = node;
+        self.recent.named(node);
         self.history.lock().clear();
         self.joined.store(true, Ordering::Release);
     }

@@ -11,13 +11,20 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{
+    Notify,
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 
 use super::{
     Inner,
     wire::{self, Note, Told},
 };
-use crate::model::{NodeId, UserId, event::Envelope};
+use crate::{
+    model::{NodeId, UserId, event::Envelope},
+    recent::Telling,
+};
 
 /// Envelopes that may wait to be told.
 pub(in crate::backplane) const QUEUE: usize = 16_384;
@@ -50,9 +57,10 @@ impl Publisher {
         (Self { queue, owed: Notify::new() }, jobs)
     }
 
-    /// False if there is no room.
-    pub(super) fn push(&self, job: Job) -> bool {
-        self.queue.try_send(job).is_ok()
+    /// # Errors
+    /// The job, if there is no room.
+    pub(super) fn push(&self, job: Job) -> Result<(), Job> {
+        self.queue.try_send(job).map_err(TrySendError::into_inner)
     }
 
     /// Waits until all that is queued now was tried.
@@ -117,12 +125,14 @@ pub(super) async fn make_good(inner: Arc<Inner>) {
 /// Tells the envelopes to the nodes of their people. -> how many of them may not have reached a node
 async fn publish(inner: &Inner, envelopes: &[Envelope]) -> usize {
     if inner.link.away() {
+        inner.recent.told(of_each_entry(envelopes, Telling::Away));
         return envelopes.len();
     }
     let places = match whereabouts(inner, envelopes).await {
         Ok(places) => places,
         Err(cause) => {
             tracing::debug!(%cause, "could not look up where people are");
+            inner.recent.told(of_each_entry(envelopes, Telling::Away));
             return envelopes.len();
         }
     };
@@ -139,23 +149,53 @@ async fn publish(inner: &Inner, envelopes: &[Envelope]) -> usize {
     }
     // Written to one connection before the first answer is awaited: one round trip.
     let outcomes = join_all(messages.iter().map(|(node, _, text)| inner.tell(*node, text))).await;
-    let mut dead = HashSet::new();
+    let (mut dead, mut told) = (HashSet::new(), HashMap::new());
     for ((node, count, _), outcome) in messages.iter().zip(outcomes) {
-        match outcome {
-            Ok(true) => inner.metrics.published.inc_by(u64::try_from(*count).unwrap_or(0)),
-            Ok(false) => drop(dead.insert(*node)),
+        let telling = match outcome {
+            Ok(true) => {
+                inner.metrics.published.inc_by(u64::try_from(*count).unwrap_or(0));
+                Telling::Told
+            }
+            Ok(false) => {
+                dead.insert(*node);
+                Telling::NoLease
+            }
             Err(cause) => {
                 tracing::debug!(%cause, %node, "could not tell a node");
                 failed += count;
+                Telling::Failed
             }
-        }
+        };
+        told.insert(*node, telling);
     }
+    remember(inner, envelopes, &places, &told);
     if !dead.is_empty()
         && let Err(cause) = bury(inner, &places, &dead).await
     {
         tracing::debug!(%cause, "could not remove entries of dead nodes");
     }
     failed
+}
+
+/// Keeps for a while which nodes were told of which entries: what `hubbub doctor` asks for.
+fn remember(inner: &Inner, envelopes: &[Envelope], places: &HashMap<UserId, Vec<NodeId>>, told: &HashMap<NodeId, Telling>) {
+    let own = inner.node();
+    let entries = envelopes.iter().flat_map(|envelope| &envelope.entries);
+    inner.recent.told(entries.flat_map(|(user, seq)| {
+        let others = || places.get(user).into_iter().flatten().filter(|node| **node != own);
+        let nowhere = others().next().is_none().then_some((*user, *seq, None, Telling::Nowhere));
+        let each = others().map(|node| (*user, *seq, Some(*node), told.get(node).copied().unwrap_or(Telling::Failed)));
+        each.chain(nowhere)
+    }));
+}
+
+/// The same outcome for all entries.
+pub(super) fn of_each_entry(
+    envelopes: &[Envelope],
+    outcome: Telling,
+) -> impl Iterator<Item = (UserId, i64, Option<NodeId>, Telling)> {
+    let entries = envelopes.iter().flat_map(|envelope| &envelope.entries);
+    entries.map(move |(user, seq)| (*user, *seq, None, outcome))
 }
 
 async fn whereabouts(inner: &Inner, envelopes: &[Envelope]) -> FredResult<HashMap<UserId, Vec<NodeId>>> {
