@@ -23,10 +23,11 @@ use crate::{
         limits::Limits,
         media::Media,
         messages::Messages,
-        nodes::{NodeHealth, Nodes},
+        nodes::{self, NodeHealth, Nodes},
         passwords::Passwords,
         presence::Presence,
         reads::Reads,
+        retention::Retention,
         sessions::Sessions,
         sync::Sync,
         users::Users,
@@ -180,6 +181,8 @@ impl App {
             recent,
             clock,
         };
+        let (alive, here) = (nodes::alive_for(config.cluster.database_beat), backplane.clone());
+        Retention::start(store.clone(), config.database.log_retention, alive, move || here.node(), lifecycle, metrics.clone());
         Ok((store, backplane, signals, services))
     }
 

@@ -83,6 +83,8 @@ series! {
     resumes: counters("resumes_total", &["verdict", "reason"]) -> IntCounterVec;
     /// Log entries sent to sockets that came back.
     replayed: counter("log_entries_replayed_total") -> IntCounter;
+    /// Log entries removed because they are older than database.log_retention.
+    pruned: counter("log_entries_pruned_total") -> IntCounter;
     /// Reconciles, by reason.
     reconciles: counters("reconciles_total", &["reason"]) -> IntCounterVec;
     /// Sends that shared one transaction.

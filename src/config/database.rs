@@ -21,6 +21,8 @@ pub struct Database {
     pub timeout: Duration,
     /// Apply pending migrations at start (always with SQLite).
     pub migrate_on_start: bool,
+    /// How long entries of logs are kept; zero = for ever.
+    pub log_retention: Duration,
 }
 
 impl Database {
@@ -44,7 +46,7 @@ pub(super) fn sqlite_path(url: &str) -> Option<&str> {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, read_connections, writers, batch, queue, timeout, migrate_on_start } = self;
+        let Self { url, read_connections, writers, batch, queue, timeout, migrate_on_start, log_retention } = self;
         f.debug_struct("Database")
             .field("url", &redact::url(url))
             .field("read_connections", read_connections)
@@ -53,6 +55,7 @@ impl fmt::Debug for Database {
             .field("queue", queue)
             .field("timeout", timeout)
             .field("migrate_on_start", migrate_on_start)
+            .field("log_retention", log_retention)
             .finish()
     }
 }

@@ -75,6 +75,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("database.queue", SOME),
     Key::new("database.timeout", SHORT),
     Key::new("database.migrate_on_start", Flag),
+    Key::new("database.log_retention", Time("0s", "36500d")),
     Key::new("redis.url", Text).variable("REDIS_URL").shown_as(Secrecy::Url),
     Key::new("redis.prefix", Text),
     Key::new("redis.connections", Count(1, 64)),

@@ -12,6 +12,7 @@ pub mod nodes;
 pub mod passwords;
 pub mod presence;
 pub mod reads;
+pub mod retention;
 pub mod sessions;
 pub mod sync;
 pub mod users;

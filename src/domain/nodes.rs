@@ -19,6 +19,11 @@ use crate::{
 /// A node's row in the database is stale after this many missed beats, times ten.
 const STALE_AFTER_TENTHS: u32 = 25;
 
+/// How old a node's last life sign in the database may be, if it gives one each `beat`.
+pub fn alive_for(beat: Duration) -> Duration {
+    beat.saturating_mul(STALE_AFTER_TENTHS) / 10
+}
+
 #[derive(Clone, Debug)]
 pub struct Nodes {
     store: Store,
@@ -91,7 +96,7 @@ impl Nodes {
         if suspects.is_empty() {
             return Ok(());
         }
-        let alive = self.store.live_nodes(beat * STALE_AFTER_TENTHS / 10).await?;
+        let alive = self.store.live_nodes(alive_for(beat)).await?;
         let dead: Vec<NodeId> = suspects.into_iter().filter(|node| !alive.contains(node)).collect();
         for node in dead {
             tracing::info!(%node, "sweeping a dead node");

@@ -17,6 +17,7 @@ mod events;
 mod failure;
 mod migrate;
 mod nodes;
+mod prune;
 mod reads;
 mod sessions;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::{
     },
 };
 use failure::{Class, Failure, classify};
+pub use prune::LogPage;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, Value,

@@ -2,6 +2,7 @@
 //! database of its own on the server that `HUBBUB_TEST_POSTGRES` names.
 
 mod bench;
+mod logs;
 mod outage;
 mod paging;
 mod sending;

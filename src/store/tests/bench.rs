@@ -60,6 +60,7 @@ impl Bench {
             queue: 4096,
             timeout: Duration::from_secs(20),
             migrate_on_start: true,
+            log_retention: Duration::ZERO,
         };
         Self { clock: Clock::shifted(), metrics: Metrics::new().expect("metrics"), config, tracker: TaskTracker::new(), kind }
     }
