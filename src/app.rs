@@ -226,6 +226,30 @@ pub async fn migrate(config: &Config) -> anyhow::Result<usize> {
     Ok(applied)
 }
 
+/// Opens the database for a command that works on what is there: neither makes one nor changes its schema.
+///
+/// # Errors
+/// If there is none, it does not answer, or its schema is older than this hubbub.
+pub async fn open_existing(config: &Config) -> anyhow::Result<Store> {
+    if let Some(file) = config.database.file() {
+        anyhow::ensure!(file.is_file(), "there is no database {}: set DATABASE_URL, or go to the hub's folder", file.display());
+    }
+    let store = Store::connect(&config.database, Clock::default(), Metrics::new()?, &TaskTracker::new()).await;
+    let store = explained(store, "cannot open the database: check DATABASE_URL and that it is running")?;
+    if let Schema::Behind(missing) = explained(store.schema().await, "cannot read the schema")? {
+        anyhow::bail!("the schema misses {missing} migration(s): run `hubbub migrate` first");
+    }
+    Ok(store)
+}
+
+/// The answer of a service, or its failure in words for the person at the terminal.
+///
+/// # Errors
+/// That failure.
+pub fn explained<T>(answer: Result<T, Error>, failed: &'static str) -> anyhow::Result<T> {
+    answer.map_err(describe).context(failed)
+}
+
 fn serve(listener: TcpListener, routes: Router, config: &config::Http, lifecycle: &Lifecycle, connections: IntGauge) {
     let (config, node) = (config.clone(), lifecycle.clone());
     lifecycle.tracker().spawn(async move { http::server::serve(listener, routes, &config, node, connections).await });

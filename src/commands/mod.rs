@@ -2,11 +2,17 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use std::{future::Future, path::PathBuf, process::ExitCode};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use crate::config::{self, Config};
 
 mod check_config;
+mod doctor;
+mod epoch;
 mod healthcheck;
 mod migrate;
 mod openapi;
@@ -39,6 +45,10 @@ enum Command {
     CheckConfig,
     /// Ask a running hub's /ready on this machine; exit code 0 if it is ready.
     Healthcheck,
+    /// Find out why a message did not arrive.
+    Doctor(doctor::Doctor),
+    /// Take care of the logs' epoch after the database was restored to an earlier state.
+    Epoch(epoch::Epoch),
 }
 
 /// Runs a command.
@@ -46,19 +56,21 @@ enum Command {
 /// # Errors
 /// Whatever kept it from being carried out, in words for the person at the terminal.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let config = || load(&cli);
+    let file = cli.config.clone();
+    let config = || load(file.as_deref());
     match cli.command {
         Command::Openapi => openapi::run(),
-        Command::CheckConfig => check_config::run(cli.config.as_deref()),
+        Command::CheckConfig => check_config::run(file.as_deref()),
         Command::Serve => block_on(serve::run(config()?)),
         Command::Migrate => block_on(migrate::run(config()?)),
         Command::Healthcheck => block_on(healthcheck::run(config()?)),
+        Command::Doctor(what) => block_on(doctor::run(config()?, what)),
+        Command::Epoch(what) => block_on(epoch::run(config()?, what)),
     }
 }
 
-fn load(cli: &Cli) -> anyhow::Result<Config> {
-    Config::load(cli.config.as_deref(), config::environment())
-        .map_err(|faults| anyhow::anyhow!("the configuration is not right:\n{faults}"))
+fn load(file: Option<&Path>) -> anyhow::Result<Config> {
+    Config::load(file, config::environment()).map_err(|faults| anyhow::anyhow!("the configuration is not right:\n{faults}"))
 }
 
 fn block_on<F>(task: F) -> anyhow::Result<ExitCode>

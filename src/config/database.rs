@@ -33,8 +33,12 @@ impl Database {
 
     /// The folder of the embedded database: where the data lives that belongs to it. `None` for PostgreSQL.
     pub fn folder(&self) -> Option<PathBuf> {
-        let path = PathBuf::from(sqlite_path(&self.url)?);
-        path.parent().map(PathBuf::from)
+        self.file()?.parent().map(PathBuf::from)
+    }
+
+    /// The file of the embedded database. `None` for PostgreSQL.
+    pub fn file(&self) -> Option<PathBuf> {
+        sqlite_path(&self.url).map(PathBuf::from)
     }
 }
 

@@ -5,6 +5,8 @@ pub mod accounts;
 mod blocking;
 pub mod conversations;
 pub mod delivery;
+pub mod doctor;
+pub mod epoch;
 pub mod limits;
 pub mod media;
 pub mod messages;

@@ -12,7 +12,9 @@
 
 mod connect;
 mod conversations;
+mod doctor;
 mod entity;
+mod epoch;
 mod events;
 mod failure;
 mod migrate;
@@ -36,6 +38,8 @@ use crate::{
         user::{Email, User},
     },
 };
+pub use doctor::{MemberTrace, MessageTrace};
+pub use epoch::Epochs;
 use failure::{Class, Failure, classify};
 pub use prune::LogPage;
 use sea_orm::{

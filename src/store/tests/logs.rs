@@ -1,9 +1,9 @@
-//! Logs that grow old.
+//! Logs after a restore, and logs that grow old.
 
 use super::bench::{Bench, message, on_both, people, say};
 use crate::{
-    model::{Timestamp, UserId, message::NewMessage},
-    store::{LogPage, Store},
+    model::{MessageId, NodeId, Timestamp, UserId, message::NewMessage, position::Position},
+    store::{LogPage, MemberTrace, Store},
 };
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -95,6 +95,58 @@ on_both! {
         assert_eq!(page, Ok(LogPage { last: None, expired: Vec::new() }));
         assert_eq!(store.prune_logs(&[], bench.clock.now(), 10).await, Ok(0));
         assert_eq!(store.retention_limit(Duration::MAX).await, Ok(Timestamp::MIN_UTC));
+        vec![store]
+    }
+
+    async fn a_new_epoch_reaches_every_log_and_leaves_the_numbers(bench: &Bench) -> Vec<Store> {
+        let store = bench.store().await;
+        let [ann, bob, cid] = people(&store, &bench.clock).await;
+        say(&store, &bench.clock, ann, bob, "hello").await;
+        let before = store.epochs().await.expect("epochs");
+
+        let raised = store.raise_epochs(77, None).await.expect("raised");
+        let again = store.raise_epochs(77, None).await.expect("nothing to do");
+        let lower = store.raise_epochs(5, None).await.expect("nothing to do");
+
+        assert_eq!((before.logs, before.highest), (3, 1));
+        assert_eq!(raised, Some(([ann, bob, cid].into_iter().max().expect("three"), 3)));
+        assert_eq!((again, lower), (None, None), "an epoch never falls");
+        let mut positions = store.positions(&[ann, bob, cid]).await.expect("positions");
+        positions.sort_unstable_by_key(|(user, _)| [ann, bob, cid].iter().position(|id| id == user));
+        let positions: Vec<String> = positions.iter().map(|(_, position)| position.to_string()).collect();
+        assert_eq!(positions, ["77.1", "77.1", "77.0"]);
+        assert_eq!(store.epochs().await.expect("epochs").highest, 77);
+        say(&store, &bench.clock, ann, bob, "and sends go on").await;
+        vec![store]
+    }
+
+    async fn a_message_is_traced_to_its_number_in_every_log(bench: &Bench) -> Vec<Store> {
+        let store = bench.store().await;
+        let [ann, bob, cid] = people(&store, &bench.clock).await;
+        say(&store, &bench.clock, cid, bob, "earlier").await;
+        said_days_ago(&store, bench, 100, ann, bob).await;
+        let sent = say(&store, &bench.clock, ann, bob, "where is it?").await;
+        store.mark_read(bob, ann, None).await.expect("read");
+        store.beat_node(NodeId::new()).await.expect("a beat");
+        prune(&store, 90, 100).await;
+
+        let trace = store.trace(sent.message.id).await.expect("an answer").expect("a message");
+
+        assert_eq!(trace.message, sent.message);
+        let member = |user, name: &str, head, kept_from, seq| MemberTrace {
+            user, full_name: name.to_owned(), head: Position { epoch: 1, seq: head }, kept_from, seq,
+        };
+        let mut expected = [member(ann, "Person 0", 2, Some(2), Some(2)), member(bob, "Person 1", 4, Some(1), Some(3))];
+        expected.sort_unstable_by_key(|member| member.user);
+        assert_eq!(trace.members, expected);
+        assert_eq!(store.trace(MessageId::new()).await.expect("an answer").map(|trace| trace.message), None);
+        let (beats, now) = store.node_beats().await.expect("beats");
+        assert!(beats.len() == 1 && now >= beats[0].1, "{beats:?}");
+
+        let old = store.history(ann, bob, None, crate::model::page::Limit::MAX).await.expect("history").rows[0].id;
+        let trace = store.trace(old).await.expect("an answer").expect("a message");
+        let seq = |user| trace.members.iter().find(|member| member.user == user).and_then(|member| member.seq);
+        assert_eq!((seq(ann), seq(bob)), (None, Some(2)), "its entry was removed from one log");
         vec![store]
     }
 }

@@ -63,7 +63,7 @@ async fn a_taken_port_is_named_with_the_setting_that_chooses_it() {
 async fn the_help_names_every_command() {
     let folder = TempDir::new().unwrap();
     let help = Process::runs("--help", folder.path(), &[]).await.is(0).stdout;
-    for command in ["serve", "migrate", "openapi", "check-config", "healthcheck"] {
+    for command in ["serve", "migrate", "openapi", "check-config", "healthcheck", "doctor", "epoch"] {
         assert!(help.lines().any(|line| line.split_whitespace().next() == Some(command)), "{command} is missing in:\n{help}");
     }
 }

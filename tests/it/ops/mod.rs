@@ -2,6 +2,7 @@
 
 mod check_config;
 mod commands;
+mod doctor;
 mod embedded;
 mod health;
 mod person;

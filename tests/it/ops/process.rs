@@ -35,12 +35,12 @@ impl Ended {
 }
 
 impl Process {
-    /// Starts `hubbub COMMAND` in a folder, with nothing of ours in its environment but these settings.
+    /// Starts `hubbub COMMAND` (words without blanks) in a folder, with nothing of ours in its environment but these settings.
     pub(super) fn starts(command: &str, folder: &Path, settings: &[(&str, &str)]) -> Self {
         let output = TempDir::new().unwrap();
         let file = |name: &str| Stdio::from(File::create(output.path().join(name)).unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_hubbub"))
-            .arg(command)
+            .args(command.split_whitespace())
             .current_dir(folder)
             .env_clear()
             .envs(settings.iter().copied())

@@ -148,6 +148,12 @@ impl TestHub {
         &mut self.nodes[index]
     }
 
+    /// A setting of the nodes, by its environment name; the last one counts.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        let setting = self.settings.iter().rev().find(|(key, _)| key == name);
+        setting.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("{name} is not set"))
+    }
+
     /// The nodes' clock, which tests can push forward.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
