@@ -17,7 +17,8 @@ pub(super) struct Epoch {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Give every person's log a new epoch. For after the database was restored to an earlier state.
+    /// Give every person's log a new epoch. For after the database was restored to an earlier state, best before the nodes are
+    /// started again.
     ///
     /// After a restore, numbers of events are given out a second time. Clients that saw the first ones would take the second
     /// for known, and miss them. Under a new epoch they can't: a position from before it is answered `reset` (unknown_log),
@@ -39,7 +40,10 @@ pub(super) async fn run(config: Config, Epoch { action: Action::Bump { yes } }: 
     if !yes {
         writeln!(out, "This would raise the epoch of {logs} log(s) from {from} to {to}. Nothing was changed.")?;
         writeln!(out, "Every client that reconnects is then told `reset` (unknown_log) and loads the history again.")?;
-        writeln!(out, "Do it after the database was restored to an earlier state: hubbub epoch bump --yes")?;
+        writeln!(
+            out,
+            "Do it after the database was restored to an earlier state, before nodes are started on it: hubbub epoch bump --yes"
+        )?;
         return Ok(ExitCode::FAILURE);
     }
     writeln!(out, "Raised the epoch of {logs} log(s) from {from} to {to}.")?;

@@ -7,7 +7,7 @@
 use super::{Store, begin, sql};
 use crate::model::{Result, Timestamp, UserId};
 use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait, DbBackend, Value, prelude::Uuid};
+use sea_orm::{ConnectionTrait, prelude::Uuid};
 use std::time::Duration;
 
 /// Some logs, in the order of their users.
@@ -57,39 +57,24 @@ impl Store {
     }
 
     /// Removes at most the `each` lowest entries of each of these logs, up to the first that is not older than `before`.
-    /// Answers how many it removed. Two nodes that do the same at the same time do no harm.
+    /// All in one transaction. Answers how many it removed. Two nodes that do the same at the same time do no harm.
     ///
     /// # Errors
     /// [`crate::model::Error::Unavailable`].
     pub async fn prune_logs(&self, users: &[UserId], before: Timestamp, each: u32) -> Result<u64> {
-        const POSTGRES: &str = "DELETE FROM user_events e USING unnest($1::uuid[]) AS log (user_id), LATERAL \
-             (SELECT coalesce(min(low.seq) FILTER (WHERE low.created_at >= $2) - 1, max(low.seq)) AS seq FROM \
-             (SELECT seq, created_at FROM user_events WHERE user_id = log.user_id ORDER BY seq LIMIT $3) AS low) AS last \
-             WHERE e.user_id = log.user_id AND e.seq <= last.seq";
-        const SQLITE: &str = "WITH low AS (SELECT seq, created_at FROM user_events WHERE user_id = $1 ORDER BY seq LIMIT $3) \
+        // One statement a log: asked for many logs at once, PostgreSQL may read the whole table.
+        const PRUNE: &str = "WITH low AS (SELECT seq, created_at FROM user_events WHERE user_id = $1 ORDER BY seq LIMIT $3) \
              DELETE FROM user_events WHERE user_id = $1 AND seq <= \
              coalesce((SELECT min(seq) - 1 FROM low WHERE created_at >= $2), (SELECT max(seq) FROM low))";
-        let each = Value::from(i64::from(each));
         self.repeating(|| async {
-            Ok(match self.write.get_database_backend() {
-                DbBackend::Postgres => {
-                    let ids: Vec<Uuid> = users.iter().map(|user| user.0).collect();
-                    self.write
-                        .execute_raw(sql(&self.write, POSTGRES, [ids.into(), before.into(), each.clone()]))
-                        .await?
-                        .rows_affected()
-                }
-                _ => {
-                    let transaction = begin(&self.write).await?;
-                    let mut removed = 0;
-                    for user in users {
-                        let values = [user.0.into(), before.into(), each.clone()];
-                        removed += transaction.execute_raw(sql(&transaction, SQLITE, values)).await?.rows_affected();
-                    }
-                    transaction.commit().await?;
-                    removed
-                }
-            })
+            let transaction = begin(&self.write).await?;
+            let mut removed = 0;
+            for user in users {
+                let statement = sql(&transaction, PRUNE, [user.0.into(), before.into(), i64::from(each).into()]);
+                removed += transaction.execute_raw(statement).await?.rows_affected();
+            }
+            transaction.commit().await?;
+            Ok(removed)
         })
         .await
     }

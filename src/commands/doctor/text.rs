@@ -40,14 +40,9 @@ pub(super) fn write(out: &mut impl Write, diagnosis: &Diagnosis) -> io::Result<(
 fn write_member(out: &mut impl Write, member: &MemberFacts) -> io::Result<()> {
     writeln!(out)?;
     writeln!(out, "{} ({})", member.full_name, member.user_id)?;
-    match &member.entry {
-        Some(entry) => writeln!(out, "  entry {entry} of the log, which now goes to {}", member.head)?,
-        None => writeln!(out, "  no entry in the log any more, which now goes to {}", member.head)?,
-    }
-    match &member.kept_from {
-        Some(from) => writeln!(out, "  the log is kept from {from} on")?,
-        None => writeln!(out, "  the log keeps no entry")?,
-    }
+    let entry = member.entry.as_ref().map_or("no entry any more".to_owned(), |entry| format!("entry {entry}"));
+    let kept = member.kept_from.as_ref().map_or("keeps nothing".to_owned(), |from| format!("is kept from {from} on"));
+    writeln!(out, "  {entry} in the log, which goes to {} and {kept}", member.head)?;
     for fact in &member.facts {
         writeln!(out, "  {}  {}  {}", time(fact.at), fact.address, words(fact))?;
     }

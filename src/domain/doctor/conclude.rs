@@ -71,22 +71,27 @@ impl Story<'_> {
 
     /// A socket resumed from before it, or was let in while it came.
     fn replayed(&self) -> Option<String> {
-        let found = self.facts.iter().rev().find_map(|fact| match &fact.what {
+        let resumed = self.facts.iter().rev().find_map(|fact| match &fact.what {
             What::Resumed { socket, epoch, from, to, verdict, .. }
                 if *epoch == self.member.head.epoch && *from < self.seq && self.seq <= *to && verdict == "resumed" =>
             {
-                let from = Position { epoch: *epoch, seq: *from };
-                Some(format!("socket {socket} resumed from {from} on {} at {}", fact.address, time(fact.at)))
+                Some((socket, "resumed", *from, fact))
             }
-            What::Opened { socket, since, .. } if *since < self.seq && fact.at > self.created_at => Some(format!(
-                "socket {socket} connected on {} at {} while {} was the last number",
-                fact.address,
-                time(fact.at),
-                Position { seq: *since, ..self.member.head }
-            )),
             _ => None,
         });
-        found.map(|found| format!("{found} and was sent it from the log"))
+        let let_in = || {
+            self.facts.iter().rev().filter(|fact| fact.at > self.created_at).find_map(|fact| match &fact.what {
+                What::Opened { socket, since, .. } if *since < self.seq => Some((socket, "connected", *since, fact)),
+                _ => None,
+            })
+        };
+        let (socket, did, from, fact) = resumed.or_else(let_in)?;
+        let from = Position { seq: from, ..self.member.head };
+        Some(format!(
+            "socket {socket} {did} on {} at {} and was sent what came after {from} from the log",
+            fact.address,
+            time(fact.at)
+        ))
     }
 
     /// Who connected after that without a position, or with one that was refused, has to load the history.

@@ -32,7 +32,7 @@ on_both_databases! {
         fact(&said, &["taken in at", created_at, "number 2 of conversation"]);
         fact(&said, &["from alice", &alice.id, "to bob", &bob.id]);
         fact(&said, &[&format!("asked {node}: node ")]);
-        fact(&said, &["entry 1.2 of the log, which now goes to 1.2"]);
+        fact(&said, &["entry 1.2 in the log, which goes to 1.2 and is kept from 1.1 on"]);
         fact(&said, &[&node, "committed as number 2"]);
         fact(&said, &["=> bob: no socket was connected on the asked nodes", "it waits in the log as 1.2"]);
         assert!(!said.contains("hello?"), "{said}");
@@ -82,7 +82,7 @@ on_both_databases! {
         assert!(1 < epoch(&done) && epoch(&done) < epoch(&again), "{done}{again}");
         let sent = alice.sends(&bob, "after it").await;
         let said = runs(hub, &format!("doctor message {} --node nonsense", sent["_id"].as_str().unwrap())).await.is(0).stdout;
-        fact(&said, &[&format!("entry {}.2 of the log", epoch(&again))]);
+        fact(&said, &[&format!("entry {}.2 in the log", epoch(&again))]);
     }
 }
 
@@ -145,7 +145,7 @@ async fn old_entries_leave_the_log_while_the_messages_stay() {
 
     assert_eq!(bob.history_with(&alice).await.len(), 1);
     let said = runs(&hub, &format!("doctor message {} --node nonsense", sent["_id"].as_str().unwrap())).await.is(0).stdout;
-    fact(&said, &["no entry in the log any more, which now goes to 1."]);
+    fact(&said, &["no entry any more in the log, which goes to 1.1 and keeps nothing"]);
     fact(&said, &["=> alice: its entry was removed from the log, which keeps nothing (database.log_retention)"]);
     hub.stops().await;
 }
@@ -166,7 +166,7 @@ async fn nodes_of_a_cluster_remove_each_old_entry_once() {
     // The logs go on where they were, and what is new stays until it is old, too.
     let sent = alice.sends(&bob, "four").await;
     let said = runs(&hub, &format!("doctor message {} --node nonsense", sent["_id"].as_str().unwrap())).await.is(0).stdout;
-    fact(&said, &["the log", "which now goes to 1.4"]);
+    fact(&said, &["in the log, which goes to 1.4"]);
     assert_eq!(bob.history_with(&alice).await.len(), 4);
     hub.stops().await;
 }
