@@ -22,6 +22,8 @@ const PATIENCE: u32 = 1_000;
 
 /// A socket's state that doesn't need the socket: handlers share it without a cycle of references.
 pub(super) struct Connection {
+    /// What it is called in this node's memory: its session id is a secret.
+    pub(super) number: u32,
     pub(super) identity: Identity,
     pub(super) link: Arc<Link>,
     allowance: Allowances,
@@ -66,8 +68,9 @@ impl Allowances {
 }
 
 impl Connection {
-    pub(super) fn new(identity: Identity, link: Arc<Link>, joining: Joining) -> Self {
+    pub(super) fn new(number: u32, identity: Identity, link: Arc<Link>, joining: Joining) -> Self {
         Self {
+            number,
             identity,
             link,
             allowance: Allowances::default(),

@@ -117,7 +117,7 @@ impl Desk {
         match self.identify(token, &claim).await {
             Ok((identity, joining)) => {
                 opening.link.set_pid(pid(&claim, &identity, &joining).to_string());
-                let connection = Arc::new(Connection::new(identity, opening.link, joining));
+                let connection = Arc::new(Connection::new(self.services.recent.number_socket(), identity, opening.link, joining));
                 handlers::register(&socket, &connection, &self.hub, self.events);
                 let (hub, ended) = (self.hub.clone(), connection.clone());
                 socket

@@ -27,6 +27,7 @@ use crate::{
         position::Position,
         resume::{Reset, Verdict},
     },
+    recent::Sockets,
 };
 
 /// A cheap handle on this node's sockets.
@@ -143,33 +144,37 @@ impl Hub {
     }
 
     /// Takes an entry of somebody's log, if they are here. Answers whether it reached the sockets.
-    pub(super) fn offer(&self, user: UserId, seq: i64, event: &Event) -> bool {
+    pub(super) fn offer(&self, user: UserId, seq: i64, event: &Event, how: How) -> bool {
         let Some(person) = self.person(user) else { return false };
         let mut state = person.lock();
         let offered = state.cursor.offer(seq, event);
         if let Offered::Next(events) = &offered {
-            self.emit(&state, events);
+            self.emit(user, &state, events, how);
         }
         drop(state);
         if matches!(offered, Offered::Gap) {
+            self.0.services.recent.held(user, seq);
             repair::after_hold(self, &person);
         }
         matches!(offered, Offered::Next(_))
     }
 
     /// Passes events on that end where the cursor stands now.
-    fn emit(&self, state: &State, events: &[Event]) {
+    fn emit(&self, user: UserId, state: &State, events: &[Event], how: How) {
         let Some(head) = state.position() else { return };
         let first = head.seq + 1 - i64::try_from(events.len()).unwrap_or(0);
         for (seq, event) in (first..).zip(events) {
             let at = Position { seq, ..head }.to_string();
+            let mut reached = Sockets::default();
             for socket in &state.sockets {
-                if matches!(self.send_entry(socket, event, &at), Sent::Full) {
+                match self.send_entry(socket, event, &at) {
+                    Sent::Queued => reached.push(socket.connection.number),
                     // It must not miss a number and then get the next one.
-                    self.0.metrics.outbox_overflows.inc();
-                    socket.link().cut(Cut::Overflow);
+                    Sent::Full => self.overflows(socket),
+                    Sent::Gone => {}
                 }
             }
+            self.0.services.recent.queued(user, seq, how.label(), reached);
         }
     }
 
@@ -216,12 +221,14 @@ impl Hub {
         };
         match sent {
             Sent::Queued => self.0.emitted[2].inc(),
-            Sent::Full => {
-                self.0.metrics.outbox_overflows.inc();
-                socket.link().cut(Cut::Overflow);
-            }
+            Sent::Full => self.overflows(socket),
             Sent::Gone => {}
         }
+    }
+
+    fn overflows(&self, socket: &LocalSocket) {
+        self.0.metrics.outbox_overflows.inc();
+        socket.link().cut(Cut::Overflow);
     }
 
     fn person(&self, user: UserId) -> Option<Arc<Person>> {
@@ -277,8 +284,27 @@ impl Hub {
     pub(super) fn ended(&self, connection: &Arc<Connection>, reason: &'static str) {
         let reason = connection.link.reason().map_or(reason, Cut::label);
         self.0.metrics.disconnects.with_label_values(&[reason]).inc();
+        self.0.services.recent.ended(connection.identity.user, connection.number, reason);
         tracing::debug!(user = %connection.identity.user, reason, "socket ended");
         self.leave(connection);
+    }
+}
+
+/// How an entry came to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Somebody told it.
+    Hint,
+    /// It was read from the log, because nobody had.
+    Log,
+}
+
+impl How {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Log => "log",
+        }
     }
 }
 

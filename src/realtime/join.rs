@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     connection::LocalSocket,
-    hub::{Hub, Sent},
+    hub::{How, Hub, Sent},
     person::Person,
     repair,
     transport::link::Cut,
@@ -29,6 +29,8 @@ pub(super) struct Joining {
     person: Arc<Person>,
     /// The number after which the socket is told everything, in the log of that epoch.
     since: Position,
+    /// Where the log ended when the verdict was found.
+    head: i64,
     verdict: Option<Verdict>,
     /// The first page of what it missed: read to see that it is still there.
     missed: Vec<LogEntry>,
@@ -51,8 +53,9 @@ impl Joining {
     /// [`Error::Unavailable`] when the log can't be read.
     pub(super) async fn begin(hub: &Hub, user: UserId, claim: &Claim) -> Result<Self> {
         let since = Position { epoch: 0, seq: 0 };
-        let mut joining = Self { hub: hub.clone(), person: hub.enter(user), since, verdict: None, missed: Vec::new() };
+        let mut joining = Self { hub: hub.clone(), person: hub.enter(user), since, head: 0, verdict: None, missed: Vec::new() };
         joining.since = joining.pass_fence().await?;
+        joining.head = joining.since.seq;
         if claim.is_made() {
             let verdict = joining.resume(claim).await?;
             hub.count_resume(verdict);
@@ -94,9 +97,10 @@ impl Joining {
         if since > self.since.seq {
             // It got from another node what is still on its way to this one. If not, the log went back.
             repair::catch_up(&self.hub, &self.person).await?;
-            self.since.seq = self.person.last().unwrap_or(self.since.seq);
+            self.head = self.person.last().unwrap_or(self.head);
+            self.since.seq = self.head;
         }
-        let verdict = Verdict::of(since, self.since.seq, self.hub.config().replay);
+        let verdict = Verdict::of(since, self.head, self.hub.config().replay);
         if let Verdict::Resumed(_) = verdict {
             self.missed = self.read_after(since).await?;
             if self.missed.first().is_none_or(|entry| entry.seq != since + 1) {
@@ -120,16 +124,20 @@ impl Joining {
     /// # Errors
     /// [`Error::Unavailable`] when the log can't be read, or is not what it was; the socket is not in then.
     pub(super) async fn join(mut self, socket: LocalSocket) -> Result<()> {
+        let (recent, user, number) = (self.hub.services().recent.clone(), self.person.id, socket.connection.number);
         if let Some(verdict) = self.verdict {
             self.hub.tell_verdict(&socket, verdict);
+            let verdict = verdict.reason().map_or(verdict.label(), Reset::label);
+            recent.resumed(user, number, self.since, self.head, verdict);
         }
+        recent.opened(user, number, self.since.seq);
         let mut left = self.hub.config().replay.max(PAGE) * 2;
         let mut page = std::mem::take(&mut self.missed);
         loop {
             let read = page.len() as u64;
             for entry in page.drain(..) {
                 // The node first: a socket must not be ahead of it, or the same entry would reach it again as a hint.
-                self.hub.offer(self.person.id, entry.seq, &entry.event);
+                self.hub.offer(user, entry.seq, &entry.event, How::Log);
                 if !self.replay(&socket, &entry).await {
                     return Ok(());
                 }
@@ -180,6 +188,8 @@ impl Joining {
             match self.hub.send_entry(socket, &entry.event, &at.to_string()) {
                 Sent::Queued => {
                     self.hub.metrics().replayed.inc();
+                    let sockets = [socket.connection.number].into_iter().collect();
+                    self.hub.services().recent.queued(self.person.id, entry.seq, "resume", sockets);
                     return true;
                 }
                 Sent::Gone => return false,

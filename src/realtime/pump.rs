@@ -7,7 +7,11 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{CENSUS_INTERVAL, hub::Hub, repair};
+use super::{
+    CENSUS_INTERVAL,
+    hub::{How, Hub},
+    repair,
+};
 use crate::{
     config::Config,
     domain::{
@@ -34,7 +38,7 @@ async fn pull(hub: Hub, sessions: Sessions, mut signals: Signals, due: Arc<Notif
         match signal {
             Signal::Envelope(envelope) => {
                 for (user, seq) in envelope.entries {
-                    if hub.offer(user, seq, &envelope.event) {
+                    if hub.offer(user, seq, &envelope.event, How::Hint) {
                         delivered.inc();
                     }
                 }

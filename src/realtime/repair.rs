@@ -3,7 +3,10 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 
-use super::{hub::Hub, person::Person};
+use super::{
+    hub::{How, Hub},
+    person::Person,
+};
 use crate::model::{Result, UserId, position::Position};
 
 /// Entries read at a time.
@@ -44,7 +47,7 @@ pub(super) async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
         let entries = hub.services().delivery.entries_after(person.id, last, PAGE).await?;
         let read = entries.len() as u64;
         for entry in entries {
-            if hub.offer(person.id, entry.seq, &entry.event) {
+            if hub.offer(person.id, entry.seq, &entry.event, How::Log) {
                 hub.metrics().gaps_repaired.inc();
             }
         }

@@ -111,6 +111,34 @@ async fn the_doctor_names_the_node_that_was_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_tells_what_became_of_the_sockets_and_which_resume_covered_it() {
+    let hub = TestHub::alone().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let node = hub.node(0).ops_url("").replace("http://", "");
+    let examined = async |sent: &Value| {
+        runs(&hub, &format!("doctor message {} --node {node}", sent["_id"].as_str().unwrap())).await.is(0).stdout
+    };
+    let mut phone = bob.connects_to(hub.node(0)).await;
+    let shown = alice.sends(&bob, "shown").await;
+    phone.expects_message("shown").await;
+    fact(&examined(&shown).await, &["=> bob: queued to 1 socket on"]);
+
+    let seen = phone.loses_network().await;
+    let said = eventually("the end of the socket", || async {
+        let said = examined(&shown).await;
+        said.contains("socket 1 ended").then_some(said)
+    })
+    .await;
+    fact(&said, &["=> bob: queued to 1 socket on", "a client that did not get it and resumes is sent it as 1.1"]);
+    let missed = alice.sends(&bob, "missed").await;
+    fact(&examined(&missed).await, &["=> bob: ", "it waits in the log as 1.2, and a client that resumes gets it"]);
+
+    bob.resumes_at(hub.node(0), &seen).await.expects_message("missed").await;
+    fact(&examined(&missed).await, &["=> bob: queued to 1 socket on", "from the log, since the socket came back"]);
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_for_what_is_there_do_not_make_a_database() {
     let folder = TempDir::new().unwrap();
     for command in ["doctor message 01a20afc-5d2b-7584-a53b-c03f0a41b9ca", "epoch bump", "epoch bump --yes"] {
