@@ -6,3 +6,4 @@ mod hostile;
 mod presence;
 mod resume;
 mod sending;
+mod slow;

@@ -1,6 +1,7 @@
 //! The words in which the tests are written.
 
 pub(crate) mod hub;
+pub(crate) mod peer;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod services;
