@@ -132,7 +132,7 @@ enum Kind {
     Told { seq: i64, node: Option<NodeId>, outcome: Telling },
     Queued { seq: i64, how: &'static str, sockets: Sockets },
     Held { seq: i64 },
-    Opened { socket: u32, since: i64 },
+    Opened { socket: u32, since: i64, live: i64 },
     Resumed { socket: u32, epoch: i32, from: i64, to: i64, verdict: &'static str },
     Ended { socket: u32, reason: &'static str },
 }
@@ -187,13 +187,14 @@ impl Recent {
         self.deliveries([(user, Kind::Held { seq })]);
     }
 
-    /// A socket is in: every entry after number `since` reaches it.
-    pub fn opened(&self, user: UserId, socket: u32, since: i64) {
-        self.connection(user, Kind::Opened { socket, since });
+    /// A socket went live. On its way in it was sent the entries after number `since` from the log, up to `live`; what comes
+    /// after that is queued to it as it comes.
+    pub fn opened(&self, user: UserId, socket: u32, since: i64, live: i64) {
+        self.connection(user, Kind::Opened { socket, since, live });
     }
 
-    /// A socket asked to go on after a position and was given this verdict: `current`, `resumed`, or the reason of a reset.
-    /// With one of the former two, everything up to number `to` reaches it from the log.
+    /// A socket asked to go on where it was, and was given this verdict: `current`, `resumed`, or the reason of a reset. It is
+    /// to be sent what comes after `from`, up to number `to` from the log; after a reset it starts anew at `from`.
     pub fn resumed(&self, user: UserId, socket: u32, from: Position, to: i64, verdict: &'static str) {
         self.connection(user, Kind::Resumed { socket, epoch: from.epoch, from: from.seq, to, verdict });
     }
@@ -296,7 +297,7 @@ impl From<Record> for Fact {
                 What::Queued { user, seq, how: Cow::Borrowed(how), sockets: sockets.named().to_vec(), count: sockets.count }
             }
             Kind::Held { seq } => What::Held { user, seq },
-            Kind::Opened { socket, since } => What::Opened { user, socket, since },
+            Kind::Opened { socket, since, live } => What::Opened { user, socket, since, live },
             Kind::Resumed { socket, epoch, from, to, verdict } => {
                 What::Resumed { user, socket, epoch, from, to, verdict: Cow::Borrowed(verdict) }
             }

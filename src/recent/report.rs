@@ -51,9 +51,10 @@ pub enum What {
     Queued { user: UserId, seq: i64, how: Cow<'static, str>, sockets: Vec<u32>, count: u32 },
     /// The entry waits for a number before it.
     Held { user: UserId, seq: i64 },
-    /// A socket is in: every entry after number `since` reaches it.
-    Opened { user: UserId, socket: u32, since: i64 },
-    /// A socket asked to go on after `epoch.from` and was given `verdict`; if that replays, then up to number `to`.
+    /// A socket went live. It was sent the entries after number `since` up to `live` from the log, and gets what comes after.
+    Opened { user: UserId, socket: u32, since: i64, live: i64 },
+    /// A socket asked to go on where it was: `current` and `resumed` start at `epoch.from`, with the entries up to `to` from
+    /// the log; the reason of a reset starts anew there.
     Resumed { user: UserId, socket: u32, epoch: i32, from: i64, to: i64, verdict: Cow<'static, str> },
     /// A socket ended.
     Ended { user: UserId, socket: u32, reason: Cow<'static, str> },

@@ -20,7 +20,7 @@ fn an_entry_is_followed_from_its_commit_to_the_end_of_its_socket() {
     let [phone, laptop] = [recent.number_socket(), recent.number_socket()];
     let later = || clock.advance(Duration::from_millis(5));
 
-    recent.opened(bob, phone, 41);
+    recent.opened(bob, phone, 40, 41);
     later();
     recent.committed(message, &[(ann, 7), (bob, 42)]);
     recent.committed(other, &[(bob, 43), (eve, 1)]);
@@ -34,7 +34,7 @@ fn an_entry_is_followed_from_its_commit_to_the_end_of_its_socket() {
     recent.ended(bob, phone, "ping_timeout");
     later();
     recent.resumed(bob, laptop, Position { epoch: 1, seq: 40 }, 43, "resumed");
-    recent.opened(eve, recent.number_socket(), 0);
+    recent.opened(eve, recent.number_socket(), 0, 0);
 
     let recalled = recent.recall(message, &[(bob, 42)]);
 
@@ -42,7 +42,7 @@ fn an_entry_is_followed_from_its_commit_to_the_end_of_its_socket() {
     assert_eq!(
         what,
         [
-            What::Opened { user: bob, socket: 1, since: 41 },
+            What::Opened { user: bob, socket: 1, since: 40, live: 41 },
             What::Committed { message, user: ann, seq: 7 },
             What::Committed { message, user: bob, seq: 42 },
             What::Told { user: bob, seq: 42, node: Some(there), outcome: "told".into() },

@@ -66,11 +66,14 @@ fn words(fact: &NodeFact) -> String {
             format!("queued to {count} socket(s): {}{more}; {}", sockets.join(", "), arrival(how))
         }
         What::Held { .. } => "came before the number in front of it, and was held".to_owned(),
-        What::Opened { socket, since, .. } => format!("socket {socket} connected; gets every number after {since}"),
+        What::Opened { socket, since, live, .. } if since < live => {
+            format!("socket {socket} is live; it was sent {} to {live} from the log", since + 1)
+        }
+        What::Opened { socket, live, .. } => format!("socket {socket} is live, and gets every number after {live}"),
         What::Resumed { socket, epoch, from, to, verdict, .. } => match &**verdict {
-            "resumed" => format!("socket {socket} resumed after {epoch}.{from}; sent it up to {epoch}.{to} from the log"),
-            "current" => format!("socket {socket} resumed after {epoch}.{from}, and had missed nothing"),
-            reason => format!("socket {socket} asked to resume after {epoch}.{from}: `reset` ({reason})"),
+            "resumed" => format!("socket {socket} resumes after {epoch}.{from}, up to {epoch}.{to} from the log"),
+            "current" => format!("socket {socket} resumes after {epoch}.{from}, and missed nothing"),
+            reason => format!("socket {socket} asked to resume: `reset` ({reason}); starts anew after {epoch}.{from}"),
         },
         What::Ended { socket, reason, .. } => format!("socket {socket} ended: {reason}"),
         What::Unknown => "something that only a newer hubbub knows".to_owned(),

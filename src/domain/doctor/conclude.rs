@@ -69,29 +69,34 @@ impl Story<'_> {
         Some(sentence)
     }
 
-    /// A socket resumed from before it, or was let in while it came.
+    /// A socket was sent it from the log on its way in, or should have been.
     fn replayed(&self) -> Option<String> {
-        let resumed = self.facts.iter().rev().find_map(|fact| match &fact.what {
-            What::Resumed { socket, epoch, from, to, verdict, .. }
-                if *epoch == self.member.head.epoch && *from < self.seq && self.seq <= *to && verdict == "resumed" =>
-            {
-                Some((socket, "resumed", *from, fact))
+        let sent = self.facts.iter().rev().find_map(|fact| match &fact.what {
+            What::Opened { socket, since, live, .. } if *since < self.seq && self.seq <= *live => {
+                Some((fact, *socket, *since, if self.resumed(fact, *socket) { "resumed" } else { "connected" }, "was sent"))
             }
             _ => None,
         });
-        let let_in = || {
-            self.facts.iter().rev().filter(|fact| fact.at > self.created_at).find_map(|fact| match &fact.what {
-                What::Opened { socket, since, .. } if *since < self.seq => Some((socket, "connected", *since, fact)),
+        let on_its_way = || {
+            self.facts.iter().rev().find_map(|fact| match &fact.what {
+                What::Resumed { socket, epoch, from, to, verdict, .. }
+                    if *epoch == self.member.head.epoch && *from < self.seq && self.seq <= *to && verdict == "resumed" =>
+                {
+                    Some((fact, *socket, *from, "resumed", "was to be sent"))
+                }
                 _ => None,
             })
         };
-        let (socket, did, from, fact) = resumed.or_else(let_in)?;
+        let (fact, socket, from, came, sent) = sent.or_else(on_its_way)?;
         let from = Position { seq: from, ..self.member.head };
-        Some(format!(
-            "socket {socket} {did} on {} at {} and was sent what came after {from} from the log",
-            fact.address,
-            time(fact.at)
-        ))
+        let (address, at) = (&fact.address, time(fact.at));
+        Some(format!("socket {socket} {came} on {address} at {at} and {sent} what came after {from} from the log"))
+    }
+
+    /// Whether a socket that went live had asked to go on where it was.
+    fn resumed(&self, live: &NodeFact, number: u32) -> bool {
+        let asked = |what: &What| matches!(what, What::Resumed { socket, .. } if *socket == number);
+        self.facts.iter().any(|fact| fact.address == live.address && asked(&fact.what))
     }
 
     /// Who connected after that without a position, or with one that was refused, has to load the history.
@@ -196,12 +201,12 @@ impl Story<'_> {
     fn connected(&self) -> Option<(u32, &str)> {
         let there = |fact: &&NodeFact| fact.at <= self.created_at;
         self.facts.iter().filter(there).rev().find_map(|fact| {
-            let What::Opened { socket: opened, .. } = &fact.what else { return None };
+            let What::Opened { socket: opened, live, .. } = &fact.what else { return None };
             let ended =
                 self.facts.iter().filter(there).any(|end| {
                     end.address == fact.address && matches!(&end.what, What::Ended { socket, .. } if socket == opened)
                 });
-            (!ended).then_some((*opened, &*fact.address))
+            (!ended && *live < self.seq).then_some((*opened, &*fact.address))
         })
     }
 

@@ -81,8 +81,8 @@ impl Scene {
         What::Queued { user: self.bob, seq: SEQ, how: "hint".into(), sockets: sockets.to_vec(), count: sockets.len() as u32 }
     }
 
-    fn opened(&self, socket: u32, since: i64) -> What {
-        What::Opened { user: self.bob, socket, since }
+    fn opened(&self, socket: u32, since: i64, live: i64) -> What {
+        What::Opened { user: self.bob, socket, since, live }
     }
 
     fn ended(&self, socket: u32, reason: &'static str) -> What {
@@ -102,7 +102,7 @@ impl Scene {
 fn queued_to_sockets_that_are_still_there() {
     let scene = scene();
     let said = scene.says(vec![
-        node("a:1", vec![(-500, scene.opened(3, 41)), (8, scene.queued(&[3, 5]))]),
+        node("a:1", vec![(-500, scene.opened(3, 41, 41)), (8, scene.queued(&[3, 5]))]),
         node("b:1", vec![(9, scene.queued(&[1]))]),
     ]);
     assert_eq!(said, "queued to 2 sockets on a:1 at 2026-11-24T10:00:00.008Z and 1 socket on b:1 at 2026-11-24T10:00:00.009Z");
@@ -118,10 +118,10 @@ fn queued_to_a_socket_that_ended_and_resumed() {
         "queued to 1 socket on a:1 at 2026-11-24T10:00:00.008Z; socket 3 ended 20 ms later (ping_timeout); \
          a client that did not get it and resumes is sent it as 1.42"
     );
-    facts.push((900, scene.resumed(4, 41, 44, "resumed")));
+    facts.extend([(900, scene.resumed(4, 41, 44, "resumed")), (901, scene.opened(4, 41, 45))]);
     let said = scene.says(vec![node("a:1", facts)]);
     assert!(
-        said.ends_with("; socket 4 resumed on a:1 at 2026-11-24T10:00:00.900Z and was sent what came after 1.41 from the log"),
+        said.ends_with("; socket 4 resumed on a:1 at 2026-11-24T10:00:00.901Z and was sent what came after 1.41 from the log"),
         "{said}"
     );
 }
@@ -132,7 +132,7 @@ fn nobody_was_there_and_the_log_keeps_it() {
     let waits = "it waits in the log as 1.42, and a client that resumes gets it";
     let said = scene.says(vec![node("a:1", vec![])]);
     assert_eq!(said, format!("no socket was connected on the asked nodes; {waits}"));
-    let said = scene.says(vec![node("a:1", vec![(-9000, scene.opened(3, 40)), (-4000, scene.ended(3, "transport_close"))])]);
+    let said = scene.says(vec![node("a:1", vec![(-9000, scene.opened(3, 40, 40)), (-4000, scene.ended(3, "transport_close"))])]);
     assert_eq!(
         said,
         format!(
@@ -146,7 +146,7 @@ fn nobody_was_there_and_the_log_keeps_it() {
 fn a_resume_that_covers_it_and_one_that_does_not() {
     let scene = scene();
     let resumed = |from, to, verdict| scene.says(vec![node("a:1", vec![(900, scene.resumed(4, from, to, verdict))])]);
-    assert!(resumed(41, 42, "resumed").ends_with("after 1.41 from the log"));
+    assert!(resumed(41, 42, "resumed").ends_with("was to be sent what came after 1.41 from the log"));
     for (from, to) in [(42, 50), (30, 41)] {
         assert!(resumed(from, to, "resumed").starts_with("no socket"), "{from} to {to}");
     }
@@ -157,9 +157,9 @@ fn a_resume_that_covers_it_and_one_that_does_not() {
 #[test]
 fn who_connects_later_finds_it_in_the_history() {
     let scene = scene();
-    let said = scene.says(vec![node("a:1", vec![(900, scene.opened(4, 50))])]);
+    let said = scene.says(vec![node("a:1", vec![(900, scene.opened(4, 50, 50))])]);
     assert!(said.starts_with("socket 4 connected on a:1") && said.contains("history"), "{said}");
-    let said = scene.says(vec![node("a:1", vec![(2, scene.opened(4, 41))])]);
+    let said = scene.says(vec![node("a:1", vec![(2, scene.opened(4, 41, 43))])]);
     assert!(said.starts_with("socket 4 connected") && said.ends_with("was sent what came after 1.41 from the log"), "{said}");
 }
 
@@ -191,7 +191,7 @@ fn redis_was_away_or_a_number_in_front_was_missing() {
     assert!(said.contains("before the number in front of it"), "{said}");
     let said = scene.says(vec![node("a:1", vec![(3, scene.queued(&[]))])]);
     assert!(said.contains("when no socket there could take it"), "{said}");
-    let said = scene.says(vec![node("a:1", vec![(-9, scene.opened(6, 40)), (3, scene.told(None, "nowhere"))])]);
+    let said = scene.says(vec![node("a:1", vec![(-9, scene.opened(6, 40, 40)), (3, scene.told(None, "nowhere"))])]);
     assert!(said.starts_with("socket 6 was connected on a:1, but the entry did not come there"), "{said}");
 }
 
@@ -219,7 +219,7 @@ fn what_no_node_can_say_is_not_made_up() {
 fn an_entry_that_was_removed() {
     let mut scene = scene();
     (scene.case.trace.members[1].seq, scene.case.trace.members[1].kept_from) = (None, Some(45));
-    let said = scene.says(vec![node("a:1", vec![(900, scene.opened(4, 50))])]);
+    let said = scene.says(vec![node("a:1", vec![(900, scene.opened(4, 50, 50))])]);
     assert!(said.starts_with("its entry was removed from the log, which is kept from 1.45 on"), "{said}");
     assert_eq!(scene.case.entries(), [(scene.ann, 9), (scene.bob, 0)]);
 }
