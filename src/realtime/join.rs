@@ -130,7 +130,7 @@ impl Joining {
             let verdict = verdict.reason().map_or(verdict.label(), Reset::label);
             recent.resumed(user, number, self.since, self.head, verdict);
         }
-        recent.opened(user, number, self.since.seq);
+        let since = self.since.seq;
         let mut left = self.hub.config().replay.max(PAGE) * 2;
         let mut page = std::mem::take(&mut self.missed);
         loop {
@@ -161,6 +161,7 @@ impl Joining {
                 return Err(Error::unavailable("database", "the log does not go on where it ended"));
             }
         }
+        recent.opened(user, number, since, self.since.seq);
         self.hub.admit(socket);
         Ok(())
     }
@@ -188,8 +189,6 @@ impl Joining {
             match self.hub.send_entry(socket, &entry.event, &at.to_string()) {
                 Sent::Queued => {
                     self.hub.metrics().replayed.inc();
-                    let sockets = [socket.connection.number].into_iter().collect();
-                    self.hub.services().recent.queued(self.person.id, entry.seq, "resume", sockets);
                     return true;
                 }
                 Sent::Gone => return false,

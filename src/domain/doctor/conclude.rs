@@ -238,7 +238,6 @@ pub fn arrival(how: &str) -> &str {
     match how {
         "hint" => "told by the node that committed it",
         "log" => "read from the log, since the hint did not come",
-        "resume" => "from the log, since the socket came back",
         other => other,
     }
 }

@@ -134,7 +134,7 @@ async fn the_doctor_tells_what_became_of_the_sockets_and_which_resume_covered_it
     fact(&examined(&missed).await, &["=> bob: ", "it waits in the log as 1.2, and a client that resumes gets it"]);
 
     bob.resumes_at(hub.node(0), &seen).await.expects_message("missed").await;
-    fact(&examined(&missed).await, &["=> bob: queued to 1 socket on", "from the log, since the socket came back"]);
+    fact(&examined(&missed).await, &["=> bob: socket 2 resumed on", "and was sent what came after 1.1 from the log"]);
     hub.stops().await;
 }
 
