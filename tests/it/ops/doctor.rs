@@ -1,6 +1,6 @@
 //! `hubbub doctor`, `hubbub epoch` and the retention of logs, as operators meet them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::process::{Ended, Process};
@@ -172,9 +172,13 @@ async fn old_entries_leave_the_log_while_the_messages_stay() {
     .await;
 
     assert_eq!(bob.history_with(&alice).await.len(), 1);
+    let mut phone = bob.resumes_at(hub.node(0), "1.0").await;
+    phone.expects_verdict(json!({ "verdict": "reset", "count": 0, "reason": "trimmed" })).await;
+    alice.sends(&bob, "and goes on").await;
+    phone.expects_only("and goes on").await;
     let said = runs(&hub, &format!("doctor message {} --node nonsense", sent["_id"].as_str().unwrap())).await.is(0).stdout;
-    fact(&said, &["no entry any more in the log, which goes to 1.1 and keeps nothing"]);
-    fact(&said, &["=> alice: its entry was removed from the log, which keeps nothing (database.log_retention)"]);
+    fact(&said, &["no entry any more in the log, which goes to 1."]);
+    fact(&said, &["=> alice: its entry was removed from the log, which ", "(database.log_retention)"]);
     hub.stops().await;
 }
 
@@ -196,5 +200,24 @@ async fn nodes_of_a_cluster_remove_each_old_entry_once() {
     let said = runs(&hub, &format!("doctor message {} --node nonsense", sent["_id"].as_str().unwrap())).await.is(0).stdout;
     fact(&said, &["in the log, which goes to 1.4"]);
     assert_eq!(bob.history_with(&alice).await.len(), 4);
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn running_nodes_notice_a_new_epoch_and_nobody_resumes_at_an_old_number() {
+    let hub = TestHub::cluster_with(2, &[("HUBBUB__REALTIME__SWEEP_INTERVAL", "200ms")]).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut phone = bob.connects_to(hub.node(1)).await;
+    alice.sends(&bob, "hello").await;
+    phone.expects_message("hello").await;
+    let position = phone.position().to_owned();
+
+    runs(&hub, "epoch bump --yes").await.is(0);
+
+    phone.expects_end().await;
+    let mut phone = bob.resumes_at(hub.node(0), &position).await;
+    phone.expects_verdict(json!({ "verdict": "reset", "count": 0, "reason": "unknown_log" })).await;
+    alice.sends(&bob, "and goes on").await;
+    phone.expects_only("and goes on").await;
     hub.stops().await;
 }
