@@ -221,3 +221,40 @@ async fn running_nodes_notice_a_new_epoch_and_nobody_resumes_at_an_old_number() 
     phone.expects_only("and goes on").await;
     hub.stops().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_follows_a_message_from_node_to_node_and_through_a_resume_elsewhere() {
+    let hub = TestHub::cluster(2).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let nodes: Vec<String> = [0, 1].map(|index| hub.node(index).ops_url("").replace("http://", "")).into();
+    let says = async |sent: &Value, words: &str| {
+        let command = format!("doctor message {} --node {} --node {}", sent["_id"].as_str().unwrap(), nodes[0], nodes[1]);
+        eventually(words, || async {
+            let said = runs(&hub, &command).await.is(0).stdout;
+            said.lines().any(|line| line.contains(words)).then_some(said)
+        })
+        .await
+    };
+    let mut phone = bob.connects_to(hub.node(1)).await;
+
+    let seen = alice.sends(&bob, "seen").await;
+    phone.expects_message("seen").await;
+    let position = phone.loses_network().await;
+    let said = says(&seen, "socket 1 ended").await;
+    fact(&said, &[&nodes[1], "socket 1 is live, and gets every number after 0"]);
+    fact(&said, &[&nodes[1], "queued to 1 socket(s): 1; told by the node that committed it"]);
+    fact(&said, &["=> bob: queued to 1 socket on", &nodes[1], "socket 1 ended"]);
+
+    let missed = alice.sends(&bob, "missed").await;
+    let mut phone = bob.resumes_at(hub.node(0), &position).await;
+    phone.expects_message("missed").await;
+    let said = says(&missed, "is live").await;
+    fact(&said, &[&nodes[0], "socket 1 resumes after 1.1, up to 1.2 from the log"]);
+    fact(&said, &["=> bob: socket 1 resumed on", &nodes[0], "and was sent what came after 1.1 from the log"]);
+
+    let mut anew = bob.comes_back_to(hub.node(1), json!({ "since": "7.1" })).await;
+    anew.expects("resume").await;
+    let said = says(&missed, "`reset` (unknown_log); starts anew after 1.2").await;
+    fact(&said, &["=> bob: socket 1 resumed on"]);
+    hub.stops().await;
+}
