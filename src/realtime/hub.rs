@@ -174,7 +174,10 @@ impl Hub {
                     Sent::Gone => {}
                 }
             }
-            self.0.services.recent.queued(user, seq, how.label(), reached);
+            // Without a live socket, each one on its way in is sent it from the log, which is remembered with that.
+            if !state.sockets.is_empty() {
+                self.0.services.recent.queued(user, seq, how.label(), reached);
+            }
         }
     }
 

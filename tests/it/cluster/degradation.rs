@@ -75,6 +75,28 @@ async fn a_send_whose_commit_was_not_heard_of_is_one_message_however_often_it_is
     hub.stops().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lags_behind_what_is_kept_of_the_log_is_sent_to_come_back_and_told() {
+    let database = services::database().await;
+    let settings = [("DATABASE_URL", database.as_str()), ("REDIS_URL", ""), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "5m")];
+    let hub = TestHub::cluster_with(2, &settings).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut his = bob.connects_to(hub.node(1)).await;
+    his.expects("getOnlineUsers").await;
+    says(&alice, &bob, &["one", "two", "three"]).await;
+    services::tampers_with(&database, "DELETE FROM user_events WHERE seq <= 2").await;
+
+    alice.at(hub.node(1)).sends(&bob, "four").await;
+    his.expects_end_without_a_word().await;
+
+    let memory = his.memory();
+    let mut his = bob.comes_back_to(hub.node(1), memory).await;
+    his.expects_verdict(json!({ "verdict": "reset", "count": 0, "reason": "trimmed" })).await;
+    alice.at(hub.node(1)).sends(&bob, "marker").await;
+    his.expects_only("marker").await;
+    hub.stops().await;
+}
+
 /// Without a Redis between them, what one node commits reaches the other by nothing but the database.
 async fn strangers() -> TestHub {
     TestHub::cluster_with(2, &[("REDIS_URL", ""), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "5m")]).await
