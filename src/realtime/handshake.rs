@@ -25,7 +25,7 @@ use crate::{
     metrics::Metrics,
     model::{
         Error, Result,
-        resume::{Claim, Pid, Reset},
+        resume::{Claim, Pid, Verdict},
         session::Identity,
     },
 };
@@ -157,9 +157,11 @@ impl Desk {
                 let user = socket.connection.identity.user;
                 match verdict {
                     None => tracing::debug!(%user, %since, "socket connected"),
-                    Some(verdict) => {
-                        let (count, reason) = (verdict.count(), verdict.reason().map(Reset::label));
-                        tracing::debug!(%user, %since, verdict = verdict.label(), count, reason, "socket came back");
+                    Some(Verdict::Reset(reason)) => {
+                        tracing::info!(%user, %since, verdict = "reset", reason = reason.label(), "socket came back and starts anew");
+                    }
+                    Some(resumed) => {
+                        tracing::debug!(%user, %since, verdict = resumed.label(), count = resumed.count(), "socket came back");
                     }
                 }
                 self.online.send(&self.hub, &socket);

@@ -153,6 +153,30 @@ async fn who_missed_more_than_a_socket_replays_is_told_to_load_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_cut_for_not_reading_comes_back_and_has_missed_nothing() {
+    let hub = TestHub::alone_with(&[("HUBBUB__REALTIME__OUTBOX", "16"), ("HUBBUB__REALTIME__WRITE_TIMEOUT", "1m")]).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut phone = bob.connects_to(hub.node(0)).await;
+    phone.expects("getOnlineUsers").await;
+
+    let long = "𝄞".repeat(1900);
+    let mut sent = 0;
+    while hub.node(0).metric(r#"hubbub_disconnects_total{reason="overflow"}"#).await == 0.0 {
+        assert!(sent < 1000, "it reads nothing and is still there");
+        alice.sends(&bob, &format!("{sent} {long}")).await;
+        sent += 1;
+    }
+
+    let memory = phone.memory();
+    let mut phone = bob.comes_back_to(hub.node(0), memory).await;
+    phone.expects_verdict(json!({ "verdict": "resumed", "count": sent })).await;
+    for n in 0..sent {
+        phone.expects_message(&format!("{n} {long}")).await;
+    }
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_sent_while_bob_is_away_arrives_once_when_he_resumes_elsewhere() {
     let hub = TestHub::cluster(2).await;
     let [alice, bob] = hub.users(["alice", "bob"]).await;
