@@ -1,0 +1,21 @@
+import { schedule } from './schedule.mjs';
+import { systemNamed } from './systems.mjs';
+import { World } from './world.mjs';
+import { Run, faultsOf } from './run.mjs';
+import { FAULTS } from './faults.mjs';
+const { SECONDS = '30', SEED = String(Date.now() % 100000), FAULT, SYSTEM = 'hubbub', RATE = '200', TIMINGS = 'default', PACE = '1', REPAIR } = process.env;
+const system = systemNamed(SYSTEM, { timings: TIMINGS, repair: REPAIR !== 'false' });
+const world = await World.start(system, { rate: Number(RATE), fsync: true });
+console.log(`seed ${SEED}`, world.folder);
+const run = new Run(world, { print: console.log });
+const steps = schedule(Number(SEED), { kinds: FAULT?.split(','), pace: Number(PACE) });
+const t0 = performance.now();
+await new Promise((r) => setTimeout(r, 1000));
+while (performance.now() - t0 < Number(SECONDS) * 1000) await run.step(steps.next().value);
+const out = await run.settles();
+console.log('acked', out.ledger.acknowledgedCount, 'shown', out.ledger.shownCount, 'lost', out.findings.lost.length, 'missed', out.findings.missed.length, 'doubled', out.findings.doubled.length, 'lag', out.lagMs, out.history, out.failures, out.ledger.reconnects());
+for (const [k, m] of out.ledger.delays) console.log(k, Object.fromEntries([...m].map(([c, { worst, count }]) => [c, `${Math.round(worst)} ms of ${count}`])));
+console.log(faultsOf(out, { resumes: false }));
+if (process.env.KEEP_LOGS) for (const m of world.members) { const fs = await import('node:fs'); fs.writeFileSync(`/tmp/node${m.index}.log`, m.program.log); }
+await world.stop();
+process.exit(0);
