@@ -20,7 +20,7 @@ async function conversation(url, user, other) {
   return pages.flat();
 }
 
-/** Compares the books with the history. `{stored, missing, doubled, swapped, misread}`; all but `stored` must be 0. */
+/** Compares the books with the history: `{stored, missing, doubled, swapped, misread}`; all but `stored` must be 0. */
 export async function checkHistory(ledger, url) {
   const result = { stored: 0, missing: 0, doubled: 0, swapped: 0, misread: 0 };
   const places = ledger.streams.map(() => []); // stream -> number -> place in its conversation
@@ -46,6 +46,7 @@ export async function checkHistory(ledger, url) {
       }
     });
     for (const stream of streams) {
+      stream.stored = times.get(stream.index);
       for (let n = 0; n < stream.begun; n += 1) if (stream.ackedAt[n] && !times.get(stream.index)[n]) result.missing += 1;
     }
   }

@@ -6,13 +6,14 @@ import { Page } from './page.mjs';
 const PROMPT = 50;
 /** Around a reconnect that was not whole, what was under way that long before it is missed, rather than lost. */
 const BEFORE_GAP = 5_000;
+/** How many of the latest faults may still be the reason why a message is late. */
+const LOOK_BACK = 40;
 
 export class Ledger {
   streams = [];
   pages = [];
   windows = []; // faults: {kind, start, end (Infinity while it lasts), …}
   foreign = 0; // messages that nobody here sent
-  disordered = 0; // positions that went back
   acknowledgedCount = 0;
   shownCount = 0;
   /** Worst delays, and how many deliveries, by fault kind and kind of client: `kind -> client -> {worst, count}`. */
@@ -33,7 +34,7 @@ export class Ledger {
     page.counts = new Map(); // stream -> how often each message was shown
     page.highest = new Map(); // stream -> the largest number shown
     page.shown = []; // [stream, number] in the order in which they were shown, one after the other
-    page.swapped = 0;
+    page.disordered = []; // kinds of the faults before messages that came after a later one
     this.pages.push(page);
   }
 
@@ -65,38 +66,39 @@ export class Ledger {
       return;
     }
     this.shownCount += 1;
-    if (!follows) this.disordered += 1;
     const counts = page.counts.get(index) ?? page.counts.set(index, []).get(index);
     counts[n] = (counts[n] ?? 0) + 1;
     if (counts[n] > 1) return;
     const highest = page.highest.get(index) ?? -1;
-    if (n < highest) page.swapped += 1;
-    else page.highest.set(index, n);
+    if (n < highest || !follows) page.disordered.push(this.windows.at(-1)?.kind ?? 'none');
+    page.highest.set(index, Math.max(n, highest));
     page.shown.push(index, n);
     this.#times(page, stream, n, now);
   }
 
-  /** How long it took beyond what a fault or the reader's absence excuses. */
+  /** How long it took beyond what faults and the reader's absence excuse: for each fault around it, or else the last one. */
   #times(page, stream, n, now) {
-    const committed = stream.ackedAt[n] ?? now;
+    const committed = Math.min(stream.ackedAt[n] ?? now, now);
+    const around = [];
     let since = committed;
-    let { kind } = this.windows.at(-1) ?? { kind: 'none' };
-    if (now - since > PROMPT) {
-      since = Math.max(since, Math.min(page.connectedAt, now));
-      for (let i = this.windows.length - 1; i >= 0 && i >= this.windows.length - 40; i -= 1) {
+    if (now - committed > PROMPT) {
+      since = Math.max(since, page.connectedAt);
+      for (let i = this.windows.length - 1; i >= 0 && i >= this.windows.length - LOOK_BACK; i -= 1) {
         const window = this.windows[i];
-        if (window.end < committed || window.start > now) continue;
+        if (window.end < committed) continue;
+        around.push(window);
         since = Math.max(since, Math.min(window.end, now));
-        ({ kind } = window);
       }
     }
-    const delay = now - since;
-    const byClient = this.delays.get(kind) ?? this.delays.set(kind, new Map()).get(kind);
-    const entry = byClient.get(page.kind) ?? byClient.set(page.kind, { worst: 0, count: 0 }).get(page.kind);
-    entry.count += 1;
-    entry.worst = Math.max(entry.worst, delay);
-    const window = this.windows.at(-1);
-    if (window) window.worst = Math.max(window.worst ?? 0, delay);
+    if (around.length === 0 && this.windows.length > 0) around.push(this.windows.at(-1));
+    const delay = Math.max(0, now - since);
+    for (const window of around) window.worst = Math.max(window.worst ?? 0, delay);
+    for (const kind of around.length === 0 ? ['none'] : new Set(around.map((window) => window.kind))) {
+      const byClient = this.delays.get(kind) ?? this.delays.set(kind, new Map()).get(kind);
+      const entry = byClient.get(page.kind) ?? byClient.set(page.kind, { worst: 0, count: 0 }).get(page.kind);
+      entry.count += 1;
+      entry.worst = Math.max(entry.worst, delay);
+    }
   }
 
   opens(kind, about) {
@@ -130,18 +132,19 @@ export class Ledger {
   }
 
   /**
-   * What was lost (on pages that stayed, or were told that they had resumed), missed (around a reconnect that said it was not
-   * whole), doubled and out of order. Each with what is needed to look for it in the logs.
+   * After `checkHistory`. What was lost (on pages that stayed, or were told that they had resumed), missed (around a reconnect that said it was not
+   * whole), doubled (beyond what the database has twice) and out of order.
+   * Each with what is needed to look for it in the logs.
    */
   findings() {
-    const found = { lost: [], missed: [], doubled: [], disordered: this.disordered, foreign: this.foreign };
+    const found = { lost: [], missed: [], doubled: [], disordered: [], foreign: this.foreign };
     for (const page of this.pages) {
-      found.disordered += page.swapped;
+      found.disordered.push(...page.disordered.map((kind) => ({ page, kind })));
       const gaps = page.reconnects.filter((reconnect) => !Page.isWhole(reconnect));
       for (const stream of this.streamsOf(page)) {
         const counts = page.counts.get(stream.index) ?? [];
         for (let n = 0; n < stream.begun; n += 1) {
-          if (counts[n] === 1) continue;
+          if (counts[n] >= 1 && counts[n] <= Math.max(1, stream.stored?.[n] ?? 1)) continue;
           const [began, acked] = [stream.beganAt[n], stream.ackedAt[n]];
           const entry = { page, stream, n, id: stream.ids[n], began, acked, times: counts[n] ?? 0, kind: this.kindAt(acked) };
           const excused = gaps.some(({ from, at }) => acked >= from - BEFORE_GAP && began <= at);

@@ -50,8 +50,8 @@ export class Page {
 
   /** Whether a position comes after the one before it, as all positions of one log do. No position is no fault. */
   #follows(position) {
-    if (typeof position !== 'string') return true;
-    const [epoch, number] = position.split('.').map(Number);
+    const [, epoch, number] = (/^(\d+)\.(\d+)$/.exec(position) ?? []).map(Number);
+    if (number === undefined) return true;
     const last = this.#last;
     this.#last = { epoch, number };
     return last === undefined || epoch > last.epoch || (epoch === last.epoch && number > last.number);

@@ -1,7 +1,7 @@
 // A process that the suite starts, signals and ends: a node, PostgreSQL, Redis. None outlives the suite, whatever ends it.
 import { spawn, execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { deadline } from '../support/deadline.mjs';
@@ -35,9 +35,10 @@ export class Program {
   #child;
   #lines = [];
   #kept;
+  #file;
 
-  /** `privileges` are options of setpriv; `keep` is how many lines of output to keep. */
-  constructor(command, args, { cwd, env, privileges = [], keep = 400, onLine, deathSignal = 'KILL' } = {}) {
+  /** `privileges` are options of setpriv; `keep` is how many lines of output to keep; all go to `logFile`. */
+  constructor(command, args, { cwd, env, privileges = [], keep = 400, onLine, logFile, deathSignal = 'KILL' } = {}) {
     this.#kept = keep;
     // The kernel ends it if this process dies without a word.
     const child = spawn('setpriv', [`--pdeathsig=${deathSignal}`, ...privileges, command, ...args], {
@@ -51,10 +52,12 @@ export class Program {
     child.on('error', () => {});
     this.exit = once(child, 'close').then(([code, signal]) => {
       running.delete(child);
+      this.#file?.end();
       this.ended = { code, signal };
       return this.ended;
     });
     this.exit.catch(() => {});
+    if (logFile) this.#file = createWriteStream(logFile, { flags: 'a' });
     for (const stream of [child.stdout, child.stderr]) this.#reads(stream, onLine);
   }
 
@@ -65,6 +68,7 @@ export class Program {
       rest = lines.pop();
       for (const line of lines) {
         this.#lines.push(line);
+        this.#file?.write(`${line}\n`);
         onLine?.(line);
       }
       if (this.#lines.length > 2 * this.#kept) this.#lines.splice(0, this.#lines.length - this.#kept);

@@ -74,6 +74,7 @@ export class Run {
       this.#reports(window);
     }
     await sleep(gap);
+    return windows;
   }
 
   async #inject({ kind, parameters }) {
@@ -106,7 +107,6 @@ export class Run {
   /** No more messages: waits until all that was sent is shown, or nothing more comes for `patience`. */
   async settles({ patience = 15_000 } = {}) {
     const { ledger, senders } = this.world;
-    const window = ledger.windows.at(-1);
     await senders.stop();
     let missing = ledger.outstanding();
     let since = performance.now();
@@ -119,11 +119,11 @@ export class Run {
     // What comes twice may come late.
     await sleep(500);
     this.lag.disable();
-    const findings = ledger.findings();
     await until(() => this.world.members.every((member) => this.world.balancer.isUp(member.index)), 30_000, () => 'all nodes are up');
     const history = await checkHistory(ledger, this.world.nodeUrls[0]);
+    const findings = ledger.findings();
     const deaths = this.world.members.flatMap((member) => member.unasked.map((exit) => ({ node: member.index, ...exit })));
-    return { ledger, findings, history, deaths, window, failures: senders.failures, lagMs: this.lag.max / 1e6 };
+    return { ledger, findings, history, deaths, failures: senders.failures, lagMs: this.lag.max / 1e6 };
   }
 }
 
@@ -132,7 +132,7 @@ export function faultsOf({ ledger, findings, history, deaths, failures }, { resu
   const wrong = [];
   const lists = { lost: findings.lost, missed: resumes ? findings.missed : [], doubled: findings.doubled };
   for (const [what, list] of Object.entries(lists)) if (list.length > 0) wrong.push(`${list.length} ${what}: ${list.slice(0, 5).map(sample).join('; ')}`);
-  if (findings.disordered > 0) wrong.push(`${findings.disordered} out of order`);
+  if (findings.disordered.length > 0) wrong.push(`${findings.disordered.length} out of order: ${findings.disordered.slice(0, 5).map(({ page, kind }) => `after ${kind} on ${page.kind}`).join('; ')}`);
   if (findings.foreign > 0) wrong.push(`${findings.foreign} messages that nobody sent`);
   for (const what of ['missing', 'doubled', 'swapped', 'misread']) if (history[what] > 0) wrong.push(`history: ${history[what]} ${what}`);
   for (const { node, code, signal, log } of deaths) wrong.push(`node ${node} ended by itself (${code ?? signal}):\n${log.slice(-2_000)}`);

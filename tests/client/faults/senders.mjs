@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { sleep } from './program.mjs';
 
 /** One request: `{status, body, node}`; `status` 0 is no answer. */
-export function ask({ url, agent, method = 'GET', path, token, body, ms = 4_000 }) {
+export function ask({ url, agent, method = 'GET', path, token, body, ms = 2_500 }) {
   return new Promise((resolve) => {
     const content = body === undefined ? undefined : JSON.stringify(body);
     const headers = {

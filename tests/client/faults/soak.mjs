@@ -1,21 +1,117 @@
+// `make soak`: a random schedule for as long as one likes, and the stories of scenarios.mjs. Its figures are added to those of
+// earlier runs of the same build (data/soak.jsonl), and docs/delivery-ledger.md is written from all of them.
+import { createHash } from 'node:crypto';
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FAULTS } from './faults.mjs';
+import { run as execute, sleep } from './program.mjs';
+import { Random } from './random.mjs';
+import { writeReport } from './report.mjs';
+import { Run, faultsOf } from './run.mjs';
+import { embedded, outage, stuck } from './scenarios.mjs';
 import { schedule } from './schedule.mjs';
+import { summary } from './summary.mjs';
 import { systemNamed } from './systems.mjs';
 import { World } from './world.mjs';
-import { Run, faultsOf } from './run.mjs';
-import { FAULTS } from './faults.mjs';
-const { SECONDS = '30', SEED = String(Date.now() % 100000), FAULT, SYSTEM = 'hubbub', RATE = '200', TIMINGS = 'default', PACE = '1', REPAIR } = process.env;
-const system = systemNamed(SYSTEM, { timings: TIMINGS, repair: REPAIR !== 'false' });
-const world = await World.start(system, { rate: Number(RATE), fsync: true });
-console.log(`seed ${SEED}`, world.folder);
-const run = new Run(world, { print: console.log });
-const steps = schedule(Number(SEED), { kinds: FAULT?.split(','), pace: Number(PACE) });
-const t0 = performance.now();
-await new Promise((r) => setTimeout(r, 1000));
-while (performance.now() - t0 < Number(SECONDS) * 1000) await run.step(steps.next().value);
-const out = await run.settles();
-console.log('acked', out.ledger.acknowledgedCount, 'shown', out.ledger.shownCount, 'lost', out.findings.lost.length, 'missed', out.findings.missed.length, 'doubled', out.findings.doubled.length, 'lag', out.lagMs, out.history, out.failures, out.ledger.reconnects());
-for (const [k, m] of out.ledger.delays) console.log(k, Object.fromEntries([...m].map(([c, { worst, count }]) => [c, `${Math.round(worst)} ms of ${count}`])));
-console.log(faultsOf(out, { resumes: false }));
-if (process.env.KEEP_LOGS) for (const m of world.members) { const fs = await import('node:fs'); fs.writeFileSync(`/tmp/node${m.index}.log`, m.program.log); }
-await world.stop();
-process.exit(0);
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const { env } = process;
+const given = (name, fallback) => (env[name] === undefined || env[name] === '' ? fallback : Number(env[name]));
+
+const SECONDS = given('SECONDS', 300);
+const long = SECONDS >= 300;
+const plan = {
+  SYSTEM: env.SYSTEM || 'hubbub',
+  ADAPTER: env.ADAPTER || 'redis',
+  SEED: given('SEED', Date.now() % 1_000_000),
+  RATE: given('RATE', 220),
+  PACE: given('PACE', 0.8),
+  FAULT: env.FAULT || '',
+  // Seconds without Redis, kills of a node alone, peers that stop reading. 0: not at all.
+  OUTAGE: given('OUTAGE', long ? 60 : 0),
+  KILLS: given('KILLS', long ? 50 : 0),
+  STUCK: given('STUCK', 0),
+};
+const books = env.LEDGER || join(root, 'data/soak.jsonl');
+const print = (line) => console.log(line);
+
+/** What the figures belong to. Figures of another build are not added to those of this one. */
+async function build(system) {
+  if (!system.binary) {
+    const { dependencies } = JSON.parse(await readFile(join(root, 'bench/node-peer/package.json'), 'utf8'));
+    return { name: system.name, version: `socket.io ${dependencies['socket.io']}`, digest: 'node-peer' };
+  }
+  const digest = createHash('sha256').update(await readFile(system.binary)).digest('hex').slice(0, 12);
+  const { stdout } = await execute(system.binary, ['--version']);
+  return { name: system.name, version: stdout.trim(), digest };
+}
+
+async function machine(world) {
+  const [{ stdout: redis }, postgres] = [await execute('redis-server', ['--version']), await world.postgres.version()];
+  return {
+    cores: os.cpus().length,
+    cpu: os.cpus()[0].model.trim(),
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    kernel: `${os.type()} ${os.release()}`,
+    node: process.version,
+    postgres,
+    redis: /v=(\S+)/.exec(redis)?.[1],
+  };
+}
+
+async function main() {
+  const sockets = { HUBBUB__REALTIME__SOCKETS_PER_USER: '2000' };
+  const system = systemNamed(plan.SYSTEM, { adapter: plan.ADAPTER, env: plan.STUCK > 0 ? sockets : {} });
+  const logs = join(root, 'data/soak-logs', `${system.name}-${plan.SEED}`);
+  await rm(logs, { recursive: true, force: true });
+  await mkdir(logs, { recursive: true });
+  const settings = Object.entries(plan).filter(([name, value]) => value !== '' && (name !== 'ADAPTER' || plan.SYSTEM === 'node'));
+  const command = `make soak SECONDS=${SECONDS} ${settings.map(([name, value]) => `${name}=${value}`).join(' ')}`;
+  print(`${command}\nlogs: ${logs}`);
+
+  const record = { at: new Date().toISOString(), command, seconds: SECONDS, seed: plan.SEED, build: await build(system) };
+  const wrong = [];
+  const world = await World.start(system, { rate: plan.RATE, fsync: true, logs });
+  try {
+    record.machine = await machine(world);
+    const run = new Run(world, { print });
+    const steps = schedule(plan.SEED, { kinds: plan.FAULT ? plan.FAULT.split(',') : Object.keys(FAULTS), pace: plan.PACE });
+    const end = performance.now() + SECONDS * 1_000;
+    await sleep(2_000);
+    while (performance.now() < end) await run.step(steps.next().value);
+    if (system.ownClients && plan.OUTAGE > 0) {
+      record.outage = await outage(run, plan.OUTAGE * 1_000);
+      print(`${plan.OUTAGE} s without Redis: ${JSON.stringify(record.outage)}`);
+    }
+    const outcome = await run.settles({ patience: 60_000 });
+    record.figures = summary(outcome);
+    wrong.push(...faultsOf(outcome));
+    if (system.ownClients && plan.STUCK > 0) {
+      record.stuck = await stuck(world, { count: plan.STUCK, seconds: 30, print });
+      print(`stuck peers: ${JSON.stringify(record.stuck)}`);
+    }
+  } finally {
+    await world.stop();
+  }
+  if (system.ownClients && plan.KILLS > 0) {
+    const outcome = await embedded(system, { kills: plan.KILLS, random: new Random(plan.SEED), print });
+    record.embedded = { kills: plan.KILLS, figures: summary(outcome) };
+    wrong.push(...faultsOf(outcome).map((sentence) => `a node alone: ${sentence}`));
+  }
+  record.wrong = wrong;
+  await mkdir(join(root, 'data'), { recursive: true });
+  await appendFile(books, `${JSON.stringify(record)}\n`);
+  await writeReport(books, join(root, 'docs/delivery-ledger.md'));
+
+  const { acknowledged, shown } = record.figures;
+  print(`${acknowledged} acknowledged, ${shown} shown; docs/delivery-ledger.md is written`);
+  wrong.forEach((sentence) => print(`WRONG: ${sentence}`));
+  // The original is measured, not judged.
+  if (!system.ownClients || wrong.length === 0) await rm(logs, { recursive: true, force: true });
+  return system.ownClients && wrong.length > 0 ? 1 : 0;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
+process.exit(await main());

@@ -95,8 +95,9 @@ export function systemNamed(name, options) {
 
 /** One node of a system. It may die and start again; its place in the cluster, `index`, stays. */
 export class Member {
-  constructor(system, index, folder, urls) {
+  constructor(system, index, { folder, urls, logs }) {
     Object.assign(this, { system, index, folder, urls });
+    this.logFile = logs && join(logs, `node-${index}.log`);
     /** How it was asked to end: a death that nobody asked for is a defect. */
     this.asked = false;
     this.unasked = [];
@@ -110,7 +111,7 @@ export class Member {
       for (const [what, pattern] of Object.entries(this.system.listens)) found[what] ??= pattern.exec(line)?.[1];
     };
     const [command, ...args] = this.system.command;
-    const program = new Program(command, args, { cwd: this.folder, env, onLine });
+    const program = new Program(command, args, { cwd: this.folder, env, onLine, logFile: this.logFile });
     this.asked = false;
     program.exit.then((exit) => {
       if (!this.asked && this.program === program) this.unasked.push({ ...exit, log: program.log });

@@ -21,10 +21,10 @@ export class World {
   members = [];
   #cleanUp = [];
 
-  /** `alone`: one node with SQLite instead of `nodes` with PostgreSQL and Redis. */
-  static async start(system, { nodes = 3, alone = false, fsync = false, crowd = CROWD, rate = 200, reconnection } = {}) {
+  /** `alone`: one node with SQLite instead of `nodes` with PostgreSQL and Redis. `logs`: a folder for the nodes' logs. */
+  static async start(system, { nodes = 3, alone = false, fsync = false, crowd = CROWD, rate = 200, reconnection, logs } = {}) {
     const world = new World();
-    Object.assign(world, { system, alone, crowd, rate, reconnection });
+    Object.assign(world, { system, alone, crowd, rate, reconnection, logs });
     try {
       await world.#start(alone ? 1 : nodes, fsync);
     } catch (error) {
@@ -41,7 +41,7 @@ export class World {
     Object.values(this.wires).forEach((network) => this.#cleanUp.push(() => network.close()));
     if (!this.alone) await this.#startServices(fsync);
     for (let i = 0; i < nodes; i += 1) {
-      this.members.push(new Member(this.system, i, this.folder, this.alone ? {} : await this.#urls(i)));
+      this.members.push(new Member(this.system, i, { folder: this.folder, logs: this.logs, urls: this.alone ? {} : await this.#urls(i) }));
     }
     // The first one makes the schema; all at once would work, too, but a log of lock waits is no good start.
     await this.members[0].start();
