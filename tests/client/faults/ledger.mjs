@@ -102,9 +102,18 @@ export class Ledger {
   }
 
   opens(kind, about) {
-    const window = { kind, ...about, start: performance.now(), end: Infinity, ackedBefore: this.acknowledgedCount };
+    const window = { kind, ...about, start: performance.now(), end: Infinity };
     this.windows.push(window);
     return window;
+  }
+
+  /** How many messages were under way, or acknowledged, since that moment. */
+  inFlightSince(moment) {
+    let count = 0;
+    for (const { begun, ackedAt } of this.streams) {
+      for (let n = begun - 1; n >= 0 && !(ackedAt[n] < moment); n -= 1) count += 1;
+    }
+    return count;
   }
 
   // ---- at the end

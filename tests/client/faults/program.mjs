@@ -8,9 +8,9 @@ import { deadline } from '../support/deadline.mjs';
 
 export const run = promisify(execFile);
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const running = new Set();
+const running = new Map(); // child -> the signal that ends it
 
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.on('exit', () => running.forEach((signal, child) => child.kill(signal)));
 
 /** Asks again and again until the answer is true, or fails after `ms`. */
 export async function until(ask, ms, what, every = 50) {
@@ -45,10 +45,12 @@ export class Program {
       cwd,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C comes to the suite, which then ends things in order.
+      detached: true,
     });
     this.#child = child;
     this.name = command;
-    running.add(child);
+    running.set(child, `SIG${deathSignal}`);
     child.on('error', () => {});
     this.exit = once(child, 'close').then(([code, signal]) => {
       running.delete(child);

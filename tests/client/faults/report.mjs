@@ -104,8 +104,8 @@ function stories({ runs }) {
   const parts = [];
   if (outage) {
     parts.push(`## Without Redis for ${outage.seconds} s\n
-Under the load of the run, ${number(outage.sent)} sends were answered 201 meanwhile and ${number(outage.failed)} attempts failed (p50 ${ms(outage.sendMs.p50)}, p99 ${ms(outage.sendMs.p99)}). Two
-pairs of people, ten messages a second each; of those between nodes, ${outage.acrossNodes.laterThan5s} came later than 5 s after Redis was back:\n
+Under the load of the run, ${number(outage.sent)} sends were answered 201 meanwhile and ${number(outage.failed)} attempts failed (p50 ${ms(outage.sendMs.p50)}, p99 ${ms(outage.sendMs.p99)};
+with Redis, just before: ${ms(outage.calmMs.p50)} and ${ms(outage.calmMs.p99)}). Two pairs of people, ten messages a second each; of those between nodes, ${outage.acrossNodes.laterThan5s} came later than 5 s after Redis was back:\n
 ${table(PAIR, [pairLine('same node', outage.sameNode), pairLine('across nodes', outage.acrossNodes)])}`);
   }
   if (embedded) {
@@ -137,8 +137,8 @@ polling only) and clients of ours (the same library, which says its position). S
 
 Machine: ${used.join(', ')}; nodes, databases, clients and proxies share it.`,
     `## In all\n\n${totals(all)}`,
-    `A fault counts only with at least ${IN_FLIGHT} messages acknowledged around it, and with proof that it bit (the process is gone, Redis has another run id, connections
-were cut …). *Lost*: not shown on a page that was open, by the time everything had settled, though acknowledged. The worst delay is counted from the
+    `A fault counts only with at least ${IN_FLIGHT} messages under way or acknowledged from its start to a second after its end, and with proof that it bit (the process is gone,
+Redis has another run id, connections were cut …). *Lost*: not shown on a page that was open, by the time everything had settled, though acknowledged. The worst delay is counted from the
 acknowledgement, the end of the fault, or the reader's reconnect, whichever was last; the bound is ${BOUND / 1_000} s.`,
   ];
   if (ours) sections.push(`## hubbub, by kind of fault\n\n${byKind(ours)}`, `## hubbub, by kind of client\n\n${byClient(ours)}`);

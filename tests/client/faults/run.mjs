@@ -6,7 +6,7 @@ import { fetchText } from './balancer.mjs';
 import { describe } from './schedule.mjs';
 import { sleep, until } from './program.mjs';
 
-/** A fault counts only with so many messages acknowledged around it. */
+/** A fault counts only with so many messages under way or acknowledged from its start to a second after its end. */
 export const IN_FLIGHT = 100;
 /** Everything must be delivered so long after the end of a fault and the reader's reconnect. */
 export const BOUND = 5_000;
@@ -86,7 +86,7 @@ export class Run {
       window.end = performance.now();
     }
     await sleep(1_000);
-    window.inFlight = ledger.acknowledgedCount - window.ackedBefore;
+    window.inFlight = ledger.inFlightSince(window.start);
     window.counts = window.bit !== undefined && window.inFlight >= IN_FLIGHT;
     return window;
   }

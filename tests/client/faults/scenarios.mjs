@@ -9,7 +9,7 @@ import { ask } from './senders.mjs';
 import { World } from './world.mjs';
 
 /** A small crowd for a node alone. */
-const FEW = { people: 6, peers: 4, pages: { websocket: 6, upgrade: 3, polling: 1, own: 6 } };
+const FEW = { people: 6, peers: 16, pages: { websocket: 6, upgrade: 3, polling: 1, own: 6 } };
 
 /**
  * Redis is gone for `ms` under load. `pairs` on the same node and across nodes show what people notice meanwhile; the books of
@@ -18,21 +18,24 @@ const FEW = { people: 6, peers: 4, pages: { websocket: 6, upgrade: 3, polling: 1
 export async function outage(run, ms) {
   const { world } = run;
   const [same, across] = [await Pair.meets(world, 0, 0), await Pair.meets(world, 1, 2)];
-  await sleep(2_000);
+  const calmFrom = performance.now();
+  await sleep(Math.min(10_000, ms));
   const from = performance.now();
   const failuresBefore = new Map(world.senders.failures);
   const [window] = await run.step({ faults: [{ kind: 'redis-kill', parameters: { ms, keeps: false } }], gap: 0 });
   const to = window.end;
   const failed = [...world.senders.failures].reduce((sum, [status, count]) => sum + count - (failuresBefore.get(status) ?? 0), 0);
-  const times = world.senders.latencies.filter(({ at }) => at >= from && at < to).map((latency) => latency.ms);
+  const times = (after, before) => world.senders.latencies.filter(({ at }) => at >= after && at < before).map((latency) => latency.ms);
+  const [calm, without] = [times(calmFrom, from), times(from, to)];
   await sleep(5_000);
   await Promise.all([same.parts(), across.parts()]);
   const late = across.messages.filter(({ began, shown }) => began < to && !(shown <= to + 5_000)).length;
   return {
     seconds: Math.round((to - from) / 1_000),
-    sent: times.length,
+    sent: without.length,
     failed,
-    sendMs: { p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
+    calmMs: { p50: percentile(calm, 0.5), p99: percentile(calm, 0.99) },
+    sendMs: { p50: percentile(without, 0.5), p99: percentile(without, 0.99) },
     sameNode: same.report(from, to),
     acrossNodes: { ...across.report(from, to), laterThan5s: late },
   };

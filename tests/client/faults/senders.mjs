@@ -43,6 +43,7 @@ export class Senders {
   #urls;
   #rate;
   #running = true;
+  #halted = false;
   #loops = [];
   #agents;
   #sour; // when a node last failed: people try another one first
@@ -83,7 +84,7 @@ export class Senders {
   async #insists(stream) {
     const n = this.#ledger.begins(stream);
     const body = { text: `${stream.index}.${n}`, clientId: randomUUID() };
-    for (let attempt = 0; ; attempt += 1) {
+    for (let attempt = 0; !this.#halted; attempt += 1) {
       const node = this.#picks();
       const from = performance.now();
       const { status, body: answer } = await ask({
@@ -116,5 +117,11 @@ export class Senders {
     this.#running = false;
     await Promise.all(this.#loops);
     this.#agents.forEach((agent) => agent.destroy());
+  }
+
+  /** Gives up at once. */
+  halt() {
+    this.#running = false;
+    this.#halted = true;
   }
 }

@@ -14,8 +14,8 @@ import { Redis } from './redis.mjs';
 import { Senders } from './senders.mjs';
 import { Member } from './systems.mjs';
 
-/** People, each writing to `peers` others; and how many of them have a page of each kind. */
-const CROWD = { people: 12, peers: 4, pages: { websocket: 12, upgrade: 6, polling: 3, own: 12 } };
+/** People, each writing to others on `peers` devices at the same time; and how many of them have a page of each kind. */
+const CROWD = { people: 12, peers: 8, pages: { websocket: 12, upgrade: 6, polling: 3, own: 12 } };
 
 export class World {
   members = [];
@@ -73,9 +73,11 @@ export class World {
     this.people = [];
     for (let i = 0; i < people; i += 1) this.people.push(await this.signsUp(`person ${i}`, i % this.members.length));
     for (const [i, from] of this.people.entries()) {
-      for (let step = 1; step <= peers; step += 1) {
-        const other = (i + (step % 2 ? step : people - step + 1)) % people;
-        if (other !== i) this.ledger.addStream(from, this.people[other]);
+      for (let device = 0; device < peers; device += 1) {
+        // In turns to the left and to the right, so that both directions of a conversation are there.
+        const distance = 1 + (Math.floor(device / 2) % (people - 1));
+        const other = (i + (device % 2 ? people - distance : distance)) % people;
+        this.ledger.addStream(from, this.people[other]);
       }
     }
     const inTurn = await this.balancer.inTurn();
@@ -110,6 +112,7 @@ export class World {
   }
 
   async stop() {
+    this.senders?.halt();
     this.ledger?.pages.forEach((page) => page.close());
     for (const cleanUp of this.#cleanUp.reverse()) await cleanUp();
     this.#cleanUp = [];
