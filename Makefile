@@ -22,7 +22,7 @@ run-cluster: ## start two nodes (NODE1_PORT=3001, NODE2_PORT=3002) with a privat
 
 .PHONY: test
 test: services ## run all tests beside a private PostgreSQL and Redis; installs what is missing, if root
-	@$(with) $(MAKE) --no-print-directory test-rust test-client
+	@$(with) $(MAKE) --no-print-directory test-rust test-client test-faults
 
 .PHONY: test-rust
 test-rust: services ## run the tests in Rust only
@@ -31,7 +31,18 @@ test-rust: services ## run the tests in Rust only
 .PHONY: test-client
 test-client: services ## run the tests with the stock Socket.IO client (Node.js) only
 	$(CARGO) build
-	cd tests/client && ../services/with.sh node --test --test-reporter=spec
+	cd tests/client && ../services/with.sh node --test --test-reporter=spec *.test.mjs
+
+.PHONY: test-faults
+test-faults: services ## kill, stop, cut and flush everything under load, and keep the books (SEED= FAULT= KILLS= OUTAGE=)
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	cd tests/client && HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/debug/hubbub) node --test --test-reporter=spec faults/*.test.mjs
+
+.PHONY: soak
+soak: services ## the same for SECONDS=300 or as long as you like; adds up in docs/delivery-ledger.md (SEED= FAULT= STUCK= SYSTEM=node ADAPTER=)
+	$(if $(HUBBUB_BIN)$(filter node,$(SYSTEM)),,$(CARGO) build --release)
+	$(if $(filter node,$(SYSTEM)),cd bench/node-peer && npm ci --no-audit --no-fund --loglevel=error)
+	cd tests/client && HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) node faults/soak.mjs
 
 .PHONY: services
 services:

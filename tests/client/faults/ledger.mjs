@@ -33,7 +33,7 @@ export class Ledger {
   addPage(page) {
     page.counts = new Map(); // stream -> how often each message was shown
     page.highest = new Map(); // stream -> the largest number shown
-    page.shown = []; // [stream, number] in the order in which they were shown, one after the other
+    page.shown = []; // {index, n, number} of stream, message and log, in the order in which they were shown
     page.disordered = []; // kinds of the faults before messages that came after a later one
     this.pages.push(page);
   }
@@ -55,9 +55,11 @@ export class Ledger {
     stream.ids[n] = id;
     stream.ackedAt[n] = performance.now();
     this.acknowledgedCount += 1;
+    const window = this.windows.at(-1);
+    if (window && window.end < stream.ackedAt[n]) window.answeredAfter ??= stream.ackedAt[n] - window.end;
   }
 
-  shown(page, message, follows) {
+  shown(page, message, { number, follows }) {
     const now = performance.now();
     const [index, n] = String(message?.text).split('.').map(Number);
     const stream = this.streams[index];
@@ -72,7 +74,7 @@ export class Ledger {
     const highest = page.highest.get(index) ?? -1;
     if (n < highest || !follows) page.disordered.push(this.windows.at(-1)?.kind ?? 'none');
     page.highest.set(index, Math.max(n, highest));
-    page.shown.push(index, n);
+    page.shown.push({ index, n, number });
     this.#times(page, stream, n, now);
   }
 

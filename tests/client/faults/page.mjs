@@ -45,16 +45,16 @@ export class Page {
       const last = args.at(-1);
       if (own && typeof last === 'string') this.position = last;
     });
-    this.socket.on('newMessage', (message, position) => onMessage(this, message, this.#follows(position)));
+    this.socket.on('newMessage', (message, position) => onMessage(this, message, this.#numbers(position)));
   }
 
-  /** Whether a position comes after the one before it, as all positions of one log do. No position is no fault. */
-  #follows(position) {
+  /** The number in a position, and whether it comes after the one before it, as all of one log do. No position is no fault. */
+  #numbers(position) {
     const [, epoch, number] = (/^(\d+)\.(\d+)$/.exec(position) ?? []).map(Number);
-    if (number === undefined) return true;
+    if (number === undefined) return { follows: true };
     const last = this.#last;
     this.#last = { epoch, number };
-    return last === undefined || epoch > last.epoch || (epoch === last.epoch && number > last.number);
+    return { number, follows: last === undefined || epoch > last.epoch || (epoch === last.epoch && number > last.number) };
   }
 
   #connected() {

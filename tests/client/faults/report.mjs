@@ -49,6 +49,7 @@ function totals(all) {
       line('**out of order** on pages', ({ clients }) => `**${number(total(clients, 'disordered'))}**`),
       line('acknowledged, but not in the database', ({ history }) => number(history.missing)),
       line('twice in the database (a retried send)', ({ history }) => number(history.doubled)),
+      line('numbers missing in a log, or shown in another order than the log', ({ logs }) => ('entries' in logs ? number(logs.gaps + logs.unlogged + logs.misplaced) : 'no log')),
       line('worst delay after fault end and reconnect', ({ kinds }) => ms(worstOf(kinds))),
       line('reconnects that recovered or resumed', (figures) => number(whole(figures))),
       line('reconnects that start anew', (figures) => number(reconnects(figures).reset + reconnects(figures).silent)),
@@ -100,7 +101,7 @@ const PAIR = ['', 'sent', 'failed sends', 'not shown', 'send p50', 'send p99', '
 
 function stories({ runs }) {
   const latest = (what) => runs.findLast((run) => run[what])?.[what];
-  const [outage, embedded, stuck] = [latest('outage'), latest('embedded'), latest('stuck')];
+  const [outage, embedded, without, stuck] = ['outage', 'embedded', 'control', 'stuck'].map(latest);
   const parts = [];
   if (outage) {
     parts.push(`## Without Redis for ${outage.seconds} s\n
@@ -113,6 +114,10 @@ ${table(PAIR, [pairLine('same node', outage.sameNode), pairLine('across nodes', 
     parts.push(`## A node alone, killed ${embedded.kills} times\n
 SQLite, SIGKILL under load, ${number(total(kinds, 'counted'))} kills with at least ${IN_FLIGHT} messages around: ${number(acknowledged)} messages acknowledged, ${history.missing} of them missing in the
 database, ${history.doubled} there twice; on pages ${total(clients, 'lost') + total(clients, 'missed')} lost, ${total(clients, 'doubled')} doubled, ${total(clients, 'disordered')} out of order; worst delay ${ms(worstOf(kinds))}.`);
+  }
+  if (without) {
+    parts.push(`## With repair switched off\n
+The control, with \`HUBBUB__REALTIME__REPAIR=false\` and five faults in which sockets stay: **${number(total(without.clients, 'lost'))} lost** of ${number(total(without.clients, 'lost') + without.shown)} that pages should have shown. The books can turn red.`);
   }
   if (stuck) {
     const cut = stuck.cutWithinSeconds === undefined ? `${stuck.left} of them were still there after 90 s` : `all of them were cut within ${stuck.cutWithinSeconds} s`;

@@ -1,7 +1,7 @@
 // One run: people write, faults come and go, and in the end the books are balanced.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { FAULTS } from './faults.mjs';
-import { checkHistory } from './history.mjs';
+import { checkHistory, checkLogs } from './history.mjs';
 import { fetchText } from './balancer.mjs';
 import { describe } from './schedule.mjs';
 import { sleep, until } from './program.mjs';
@@ -99,6 +99,7 @@ export class Run {
       window.counts ? window.bit : `DOES NOT COUNT: ${window.bit ?? 'did not bite'}`,
       `${window.inFlight} in flight`,
       `worst ${Math.round(window.worst ?? 0)} ms`,
+      ...(window.answeredAfter > 200 ? [`the next send was answered ${Math.round(window.answeredAfter)} ms after its end`] : []),
       ...[window.told, window.grown].filter(Boolean),
     ];
     this.print(parts.join(' | '));
@@ -121,20 +122,22 @@ export class Run {
     this.lag.disable();
     await until(() => this.world.members.every((member) => this.world.balancer.isUp(member.index)), 30_000, () => 'all nodes are up');
     const history = await checkHistory(ledger, this.world.nodeUrls[0]);
+    const logs = this.world.system.hasLogs ? await checkLogs(ledger, this.world.nodeUrls[0]) : {};
     const findings = ledger.findings();
     const deaths = this.world.members.flatMap((member) => member.unasked.map((exit) => ({ node: member.index, ...exit })));
-    return { ledger, findings, history, deaths, failures: senders.failures, lagMs: this.lag.max / 1e6 };
+    return { ledger, findings, history, logs, deaths, failures: senders.failures, lagMs: this.lag.max / 1e6 };
   }
 }
 
 /** What is wrong with the outcome of a run of hubbub, as sentences; empty: nothing. */
-export function faultsOf({ ledger, findings, history, deaths, failures }, { resumes = true } = {}) {
+export function faultsOf({ ledger, findings, history, logs, deaths, failures }, { resumes = true } = {}) {
   const wrong = [];
   const lists = { lost: findings.lost, missed: resumes ? findings.missed : [], doubled: findings.doubled };
   for (const [what, list] of Object.entries(lists)) if (list.length > 0) wrong.push(`${list.length} ${what}: ${list.slice(0, 5).map(sample).join('; ')}`);
   if (findings.disordered.length > 0) wrong.push(`${findings.disordered.length} out of order: ${findings.disordered.slice(0, 5).map(({ page, kind }) => `after ${kind} on ${page.kind}`).join('; ')}`);
   if (findings.foreign > 0) wrong.push(`${findings.foreign} messages that nobody sent`);
   for (const what of ['missing', 'doubled', 'swapped', 'misread']) if (history[what] > 0) wrong.push(`history: ${history[what]} ${what}`);
+  for (const what of ['gaps', 'unlogged', 'misplaced']) if (logs[what] > 0) wrong.push(`logs: ${logs[what]} ${what}`);
   for (const { node, code, signal, log } of deaths) wrong.push(`node ${node} ended by itself (${code ?? signal}):\n${log.slice(-2_000)}`);
   for (const [status, count] of failures) if (status !== 0 && status !== 503) wrong.push(`${count} sends answered ${status}`);
   for (const page of ledger.pages) for (const refusal of page.refusals) wrong.push(`a ${page.kind} client gave up: ${refusal}`);

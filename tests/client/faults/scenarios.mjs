@@ -1,11 +1,12 @@
-// Three stories that a random schedule does not tell: a minute without Redis, an embedded node that is killed again and again, and
-// thousands of peers that stop reading.
+// Stories that a random schedule does not tell: a minute without Redis, a node alone that is killed again and again, a hub that
+// does not repair, and thousands of peers that stop reading.
 import { fileURLToPath } from 'node:url';
 import { fetchText } from './balancer.mjs';
 import { Pair, percentile } from './pair.mjs';
 import { Program, sleep, until } from './program.mjs';
 import { Run } from './run.mjs';
 import { ask } from './senders.mjs';
+import { schedule } from './schedule.mjs';
 import { World } from './world.mjs';
 
 /** A small crowd for a node alone. */
@@ -57,6 +58,22 @@ export async function embedded(system, { kills, random, print, rate = 150, recon
   }
 }
 
+/** Faults in which sockets stay: nobody is helped by a resume. */
+const SILENT = ['redis-flushall', 'redis-kill', 'redis-kill-pubsub', 'redis-pause', 'redis-cut'];
+
+/** The control: `system` has its repair switched off, so each of these faults must cost messages. Resolves with the outcome. */
+export async function control(system, { seed, print, reconnection }) {
+  const world = await World.start(system, { reconnection });
+  try {
+    const run = new Run(world, { print });
+    const steps = schedule(seed, { kinds: SILENT, pace: 0.4, alone: true });
+    for (let i = 0; i < SILENT.length; i += 1) await run.step(steps.next().value);
+    return await run.settles({ patience: 2_000 });
+  } finally {
+    await world.stop();
+  }
+}
+
 async function sockets(world) {
   const bodies = await Promise.all(world.members.map(({ opsUrl }) => fetchText(`${opsUrl}/metrics`)));
   return bodies.reduce((sum, { body }) => sum + Number(/^hubbub_sockets (\d+)$/m.exec(body)?.[1] ?? 0), 0);
@@ -73,6 +90,7 @@ export async function stuck(world, { count, seconds, print }) {
   const accounts = [];
   for (let i = 0; i < ACCOUNTS; i += 1) accounts.push(await world.signsUp(`stuck ${i}`, i % world.members.length));
   const before = await sockets(world);
+  const opening = performance.now();
 
   // Straight to the nodes, from a process of its own: its open files are its own, too.
   const script = fileURLToPath(new URL('stuck-peers.mjs', import.meta.url));
@@ -87,12 +105,13 @@ export async function stuck(world, { count, seconds, print }) {
   // Something for them not to read: each message goes to all sockets of its account.
   const stuckFrom = performance.now();
   const writing = feeds(world, accounts, stuckFrom + seconds * 1_000);
+  // Pings are not answered either: all are gone within interval and timeout, at the latest.
+  const cut = async () => (await sockets(world)) <= before;
+  const watching = until(cut, 90_000, () => 'all stuck peers are cut', 1_000).then(() => performance.now(), () => undefined);
   await sleep(seconds * 1_000);
   const stuckTo = performance.now();
   const fed = await writing;
-  // Pings are not answered either: all are gone within interval and timeout.
-  const cut = async () => (await sockets(world)) <= before;
-  const gone = await until(cut, 90_000, () => 'all stuck peers are cut', 1_000).then(() => true, () => false);
+  const goneAt = await watching;
   const left = (await sockets(world)) - before;
   await peers.stop();
   await pair.parts();
@@ -101,7 +120,8 @@ export async function stuck(world, { count, seconds, print }) {
     fed,
     without: pair.report(quietFrom, quietTo),
     beside: pair.report(stuckFrom, stuckTo),
-    cutWithinSeconds: gone ? Math.round((performance.now() - stuckFrom) / 1_000) : undefined,
+    connectedWithinSeconds: Math.round((stuckFrom - opening) / 1_000),
+    cutWithinSeconds: goneAt && Math.round((goneAt - stuckFrom) / 1_000),
     left,
   };
 }

@@ -10,7 +10,7 @@ import { run as execute, sleep } from './program.mjs';
 import { Random } from './random.mjs';
 import { writeReport } from './report.mjs';
 import { Run, faultsOf } from './run.mjs';
-import { embedded, outage, stuck } from './scenarios.mjs';
+import { control, embedded, outage, stuck } from './scenarios.mjs';
 import { schedule } from './schedule.mjs';
 import { summary } from './summary.mjs';
 import { systemNamed } from './systems.mjs';
@@ -29,13 +29,15 @@ const plan = {
   RATE: given('RATE', 220),
   PACE: given('PACE', 0.8),
   FAULT: env.FAULT || '',
-  // Seconds without Redis, kills of a node alone, peers that stop reading. 0: not at all.
+  // Seconds without Redis, kills of a node alone, whether to show what a hub without repair loses, peers that stop reading. 0: not at all.
   OUTAGE: given('OUTAGE', long ? 60 : 0),
   KILLS: given('KILLS', long ? 50 : 0),
+  CONTROL: given('CONTROL', long ? 1 : 0),
   STUCK: given('STUCK', 0),
 };
 const books = env.LEDGER || join(root, 'data/soak.jsonl');
 const print = (line) => console.log(line);
+let asked = false;
 
 /** What the figures belong to. Figures of another build are not added to those of this one. */
 async function build(system) {
@@ -80,7 +82,7 @@ async function main() {
     const steps = schedule(plan.SEED, { kinds: plan.FAULT ? plan.FAULT.split(',') : Object.keys(FAULTS), pace: plan.PACE });
     const end = performance.now() + SECONDS * 1_000;
     await sleep(2_000);
-    while (performance.now() < end) await run.step(steps.next().value);
+    while (performance.now() < end && !asked) await run.step(steps.next().value);
     if (system.ownClients && plan.OUTAGE > 0) {
       record.outage = await outage(run, plan.OUTAGE * 1_000);
       print(`${plan.OUTAGE} s without Redis: ${JSON.stringify(record.outage)}`);
@@ -100,6 +102,11 @@ async function main() {
     record.embedded = { kills: plan.KILLS, figures: summary(outcome) };
     wrong.push(...faultsOf(outcome).map((sentence) => `a node alone: ${sentence}`));
   }
+  if (system.ownClients && plan.CONTROL > 0) {
+    const outcome = await control(systemNamed(plan.SYSTEM, { repair: false }), { seed: plan.SEED, print });
+    record.control = summary(outcome);
+    if (outcome.findings.lost.length === 0) wrong.push('with repair switched off nothing was lost: the suite is blind');
+  }
   record.wrong = wrong;
   await mkdir(join(root, 'data'), { recursive: true });
   await appendFile(books, `${JSON.stringify(record)}\n`);
@@ -113,5 +120,12 @@ async function main() {
   return system.ownClients && wrong.length > 0 ? 1 : 0;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
+// The first Ctrl-C ends the schedule early, and the books are still balanced; the second ends everything.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (asked) process.exit(130);
+    print('no more faults; again to end at once');
+    asked = true;
+  });
+}
 process.exit(await main());

@@ -3,7 +3,7 @@
 const nothing = () => ({ lost: 0, missed: 0, doubled: 0, disordered: 0 });
 
 /** Figures of an outcome of `Run.settles`: in all, by kind of fault and by kind of client. */
-export function summary({ ledger, findings, history, deaths, failures, lagMs }) {
+export function summary({ ledger, findings, history, logs, deaths, failures, lagMs }) {
   const kinds = {};
   const clients = {};
   const ofKind = (kind) => (kinds[kind] ??= { faults: 0, counted: 0, inFlight: 0, fewest: null, worst: {}, ...nothing() });
@@ -19,7 +19,7 @@ export function summary({ ledger, findings, history, deaths, failures, lagMs }) 
   for (const page of ledger.pages) {
     const entry = ofClient(page.kind);
     entry.pages += 1;
-    entry.shown += page.shown.length / 2;
+    entry.shown += page.shown.length;
   }
   for (const [kind, byClient] of ledger.delays) {
     for (const [client, { worst }] of byClient) {
@@ -40,6 +40,7 @@ export function summary({ ledger, findings, history, deaths, failures, lagMs }) 
     shown: ledger.shownCount,
     foreign: findings.foreign,
     history,
+    logs,
     kinds,
     clients,
     deaths: deaths.length,

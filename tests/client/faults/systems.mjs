@@ -33,10 +33,11 @@ function hubbub({ timings = 'default', repair = true, env = {} } = {}) {
     binary,
     command: [binary, 'serve'],
     listens: { url: /^hubbub listens on (http:\S+)$/, opsUrl: /^ops listens on (http:\S+)$/ },
-    // What a send with a `clientId` promises, who is shown a message, and what clients of ours may use.
+    // What a send with a `clientId` promises, who is shown a message, and what there is to build on.
     idempotent: true,
     showsSender: true,
     ownClients: true,
+    hasLogs: true,
     environment: async (folder, urls) => {
       const media = join(folder, 'media');
       await mkdir(media, { recursive: true });

@@ -15,7 +15,7 @@ import { Senders } from './senders.mjs';
 import { Member } from './systems.mjs';
 
 /** People, each writing to others on `peers` devices at the same time; and how many of them have a page of each kind. */
-const CROWD = { people: 12, peers: 8, pages: { websocket: 12, upgrade: 6, polling: 3, own: 12 } };
+const CROWD = { people: 12, peers: 10, pages: { websocket: 12, upgrade: 6, polling: 3, own: 12 } };
 
 export class World {
   members = [];
@@ -105,7 +105,7 @@ export class World {
   }
 
   opens({ user, kind, url }) {
-    const onMessage = (page, message, follows) => this.ledger.shown(page, message, follows);
+    const onMessage = (page, message, place) => this.ledger.shown(page, message, place);
     const page = new Page({ user, kind, url, onMessage, reconnection: this.reconnection });
     this.ledger.addPage(page);
     return page;
