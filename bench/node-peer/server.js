@@ -11,6 +11,7 @@ import { Database } from './database.js';
 import { Presence } from './presence.js';
 
 const { PORT = '0', HOST = '127.0.0.1', ADAPTER = 'redis', ONLINE = 'broadcast', BCRYPT_COST = '10', PG_POOL = '10' } = process.env;
+const { PING_INTERVAL = '25000', PING_TIMEOUT = '20000' } = process.env;
 for (const name of ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET']) {
   if (!process.env[name]) throw new Error(`${name} is not set`);
 }
@@ -51,6 +52,8 @@ const io = new Server(server, {
   perMessageDeflate: false,
   httpCompression: false,
   serveClient: false,
+  pingInterval: Number(PING_INTERVAL),
+  pingTimeout: Number(PING_TIMEOUT),
   // Of the Redis adapters, the one on streams alone can recover a connection.
   ...(ADAPTER === 'streams' && { connectionStateRecovery: { maxDisconnectionDuration: 120_000 } }),
 });

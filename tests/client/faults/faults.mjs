@@ -172,6 +172,18 @@ function wireFaults(wire, longest) {
   };
 }
 
+// Both ends think that they are connected, and are not: a phone that left its network. Each finds out by its pings.
+const vanishing = {
+  'client-vanish': {
+    plan: (random) => ({ node: anyNode(random) }),
+    holds: ({ node }) => [`client of node ${node}`],
+    async run(world, { node }) {
+      const count = world.wires.client.vanish(node);
+      return count > 0 ? `${count} connections half-open for good` : undefined;
+    },
+  },
+};
+
 export const FAULTS = {
   ...nodeFaults,
   ...redisFaults,
@@ -179,4 +191,5 @@ export const FAULTS = {
   ...wireFaults('redis', 6_000),
   ...wireFaults('database', 6_000),
   ...wireFaults('client', 5_000),
+  ...vanishing,
 };

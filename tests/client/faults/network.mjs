@@ -3,9 +3,13 @@
 import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
 
+/** Both ends have given up long before. */
+const FORGOTTEN_AFTER = 90_000;
+
 export class Network {
   #servers = [];
   #pairs = new Set();
+  #vanished = new Set();
   #modes = new Map(); // tag -> 'cut' | 'stalled'; absent: all is well
   /** Connections that a fault ended or held, ever. */
   bitten = 0;
@@ -43,11 +47,13 @@ export class Network {
     });
     from.on('end', () => to.end());
     from.on('error', () => {
+      if (pair.vanished) return;
       this.#pairs.delete(pair);
       // What happened to one end happens to the other.
       if (!to.destroyed) to.resetAndDestroy();
     });
     from.on('close', () => {
+      if (pair.vanished) return;
       if (!to.destroyed && from.destroyed && !from.readableEnded) to.destroy();
       if (to.destroyed) this.#pairs.delete(pair);
     });
@@ -101,6 +107,26 @@ export class Network {
     return pairs.length;
   }
 
+  /** Nothing passes on these connections ever again, and neither end is told: each must find out. New ones are well. */
+  vanish(tag) {
+    const pairs = this.#having(tag);
+    for (const pair of pairs) {
+      this.#stall(pair);
+      pair.vanished = true;
+      this.#pairs.delete(pair);
+      this.#vanished.add(pair);
+      pair.timer = setTimeout(() => this.#buries(pair), FORGOTTEN_AFTER);
+    }
+    return pairs.length;
+  }
+
+  #buries(pair) {
+    clearTimeout(pair.timer);
+    this.#vanished.delete(pair);
+    pair.near.destroy();
+    pair.far.destroy();
+  }
+
   heal(tag) {
     this.#modes.delete(tag);
     for (const pair of this.#having(tag)) {
@@ -113,9 +139,6 @@ export class Network {
 
   close() {
     this.#servers.forEach((server) => server.close());
-    for (const { near, far } of this.#pairs) {
-      near.destroy();
-      far.destroy();
-    }
+    for (const pair of [...this.#pairs, ...this.#vanished]) this.#buries(pair);
   }
 }

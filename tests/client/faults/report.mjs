@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { FAULTS } from './faults.mjs';
 import { KINDS } from './page.mjs';
 import { BOUND, IN_FLIGHT } from './run.mjs';
+import { PINGS } from './systems.mjs';
 import { add, total } from './summary.mjs';
 
 const number = (value) => (value ?? 0).toLocaleString('en-US');
@@ -140,7 +141,8 @@ Written by \`make soak\`; all figures are from real runs, and add up over the ru
 a replica, a balancer, and people whose pages stay open through everything: unchanged \`socket.io-client\` 4.8 (WebSocket only, polling with upgrade,
 polling only) and clients of ours (the same library, which says its position). Senders repeat a message, on whatever node, until it is answered 201.
 
-Machine: ${used.join(', ')}; nodes, databases, clients and proxies share it.`,
+Machine: ${used.join(', ')}; nodes, databases, clients and proxies share it. All settings are the defaults, but for: limits
+off, pings every ${PINGS.default.interval} s with a timeout of ${PINGS.default.timeout} s, and a drain of 2 s.`,
     `## In all\n\n${totals(all)}`,
     `A fault counts only with at least ${IN_FLIGHT} messages under way or acknowledged from its start to a second after its end, and with proof that it bit (the process is gone,
 Redis has another run id, connections were cut …). *Lost*: not shown on a page that was open, by the time everything had settled, though acknowledged. The worst delay is counted from the
