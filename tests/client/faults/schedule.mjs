@@ -5,6 +5,10 @@ import { Random } from './random.mjs';
 /** How often two faults come at the same time. */
 const TOGETHER = 0.2;
 
+/** How often it is calm after a fault, for so long that a late delivery finds no excuse in the next one. */
+const CALM = 0.15;
+const LONG_ENOUGH = 6_000;
+
 /**
  * Endless steps `{faults: [{kind, parameters}], gap}`; `gap` is the pause after it in milliseconds. `pace` below 1 makes faults
  * and pauses shorter. `alone`: never two faults at the same time.
@@ -24,7 +28,8 @@ export function* schedule(seed, { kinds = Object.keys(FAULTS), pace = 1, alone =
           faults.push(other);
         }
       }
-      yield { faults, gap: Math.round(random.between(100, 1_200) * pace) };
+      const gap = random.next() < CALM ? LONG_ENOUGH : random.between(100, 1_200);
+      yield { faults, gap: Math.round(gap * pace) };
     }
   }
 }
