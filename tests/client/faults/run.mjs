@@ -28,12 +28,13 @@ async function counters(world) {
   return sums;
 }
 
-/** What grew, summed over the nodes: `reconciles{reason="sweep"} +3`. A restarted node begins at 0. */
+/** What grew, summed over the nodes: `reconciles sweep +3`. A restarted node begins at 0. */
 function growth(before, after) {
   const sums = new Map();
   for (const [key, value] of after) {
     const grown = value - (before.get(key) > value ? 0 : (before.get(key) ?? 0));
-    const name = key.replace(/^\d+ hubbub_/, '').replace(/_total/, '').replace(/\{\w+="(\w+)"\}/, ' $1');
+    const [, series, labels = ''] = /^\d+ hubbub_(\w+?)(?:_total)?(?:\{(.*)\})?$/.exec(key);
+    const name = [series, ...[...labels.matchAll(/"(\w+)"/g)].map(([, value]) => value)].join(' ');
     if (grown > 0) sums.set(name, (sums.get(name) ?? 0) + grown);
   }
   return [...sums].map(([name, sum]) => `${name} +${sum}`).join(', ');

@@ -1,7 +1,7 @@
 // `make soak`: a random schedule for as long as one likes, and the stories of scenarios.mjs. Its figures are added to those of
 // earlier runs of the same build (data/soak.jsonl), and docs/delivery-ledger.md is written from all of them.
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,15 +39,29 @@ const books = env.LEDGER || join(root, 'data/soak.jsonl');
 const print = (line) => console.log(line);
 let asked = false;
 
-/** What the figures belong to. Figures of another build are not added to those of this one. */
+const digest = async (files) => {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(await readFile(file));
+  return hash.digest('hex').slice(0, 12);
+};
+
+/** What the figures belong to: those of another build are not added to those of this one. */
 async function build(system) {
-  if (!system.binary) {
-    const { dependencies } = JSON.parse(await readFile(join(root, 'bench/node-peer/package.json'), 'utf8'));
-    return { name: system.name, version: `socket.io ${dependencies['socket.io']}`, digest: 'node-peer' };
+  if (system.binary) {
+    const { stdout } = await execute(system.binary, ['--version']);
+    return { name: system.name, version: stdout.trim(), digest: await digest([system.binary]) };
   }
-  const digest = createHash('sha256').update(await readFile(system.binary)).digest('hex').slice(0, 12);
-  const { stdout } = await execute(system.binary, ['--version']);
-  return { name: system.name, version: stdout.trim(), digest };
+  const peer = join(root, 'bench/node-peer');
+  const { dependencies } = JSON.parse(await readFile(join(peer, 'package.json'), 'utf8'));
+  const sources = ['package-lock.json', 'server.js', 'accounts.js', 'database.js', 'presence.js'].map((file) => join(peer, file));
+  return { name: system.name, version: `socket.io ${dependencies['socket.io']}`, digest: await digest(sources) };
+}
+
+/** A copy, so that a build meanwhile does not change what is tested. */
+async function keepsBinary(folder) {
+  const copy = join(folder, 'hubbub');
+  await copyFile(systemNamed('hubbub').binary, copy);
+  env.HUBBUB_BIN = copy;
 }
 
 async function machine(world) {
@@ -64,11 +78,12 @@ async function machine(world) {
 }
 
 async function main() {
-  const sockets = { HUBBUB__REALTIME__SOCKETS_PER_USER: '2000' };
-  const system = systemNamed(plan.SYSTEM, { adapter: plan.ADAPTER, env: plan.STUCK > 0 ? sockets : {} });
-  const logs = join(root, 'data/soak-logs', `${system.name}-${plan.SEED}`);
+  const logs = join(root, 'data/soak-logs', `${plan.SYSTEM}-${plan.SEED}`);
   await rm(logs, { recursive: true, force: true });
   await mkdir(logs, { recursive: true });
+  if (plan.SYSTEM === 'hubbub') await keepsBinary(logs);
+  const sockets = { HUBBUB__REALTIME__SOCKETS_PER_USER: '2000' };
+  const system = systemNamed(plan.SYSTEM, { adapter: plan.ADAPTER, env: plan.STUCK > 0 ? sockets : {} });
   const settings = Object.entries(plan).filter(([name, value]) => value !== '' && (name !== 'ADAPTER' || plan.SYSTEM === 'node'));
   const command = `make soak SECONDS=${SECONDS} ${settings.map(([name, value]) => `${name}=${value}`).join(' ')}`;
   print(`${command}\nlogs: ${logs}`);
