@@ -42,14 +42,11 @@ onEachDeployment((hub) => {
 
       const cut = cutter.nextCut();
       const tab = await bob.connects(cutter);
-      const live = sent.length;
       for (let i = 0; i < 10; i += 1) await sends(`message ${i}`);
       await cut;
       const shown = await catchesUp(tab, sends);
 
-      const numbers = shown.map(({ _id }) => sent.findIndex((message) => message._id === _id));
-      assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b), 'once and in order');
-      if (tab.pending('disconnect') === 0) assert.deepEqual(shown, sent.slice(live), 'nothing is missing while it was connected');
+      assert.deepEqual(shown.map(({ text }) => text), sent.map(({ text }) => text));
       cutter.close();
     });
   }

@@ -7,3 +7,4 @@ mod presence;
 mod resume;
 mod sending;
 mod slow;
+mod upgrade;
