@@ -41,9 +41,18 @@ impl<'a> Session<'a> {
         self.asks(Method::GET, "").await.split('\u{1e}').map(str::to_owned).collect()
     }
 
-    /// Polls until CONNECT is answered.
+    /// Polls until CONNECT is answered and the list of who is online has come, the last that it brings by itself.
     async fn is_connected(&self) {
-        while !self.polls().await.iter().any(|packet| packet.starts_with("40{")) {}
+        while !self.polls().await.iter().any(|packet| packet.starts_with("42[\"getOnlineUsers\"")) {}
+    }
+
+    /// Goes over to a WebSocket.
+    async fn upgrades(&self) -> WebSocket {
+        let mut stream = self.websocket().await.expect("a WebSocket that is let in");
+        says(&mut stream, "2probe").await;
+        assert_eq!(hears(&mut stream).await, "3probe");
+        says(&mut stream, "5").await;
+        stream
     }
 
     /// A WebSocket that names this session; `None` if it is refused.
@@ -67,6 +76,12 @@ fn number(packet: &str) -> Option<usize> {
     event[1]["text"].as_str()?.split(' ').next()?.parse().ok()
 }
 
+/// Waits until so many messages are in outboxes, or were.
+async fn emitted(node: &TestNode, messages: usize) {
+    let series = "hubbub_events_emitted_total{event=\"newMessage\"}";
+    eventually("all messages in his outbox", || async { (node.metric(series).await == messages as f64).then_some(()) }).await;
+}
+
 #[tokio::test]
 async fn what_a_poll_had_no_room_for_comes_by_the_websocket() {
     let hub = TestHub::alone().await;
@@ -80,21 +95,37 @@ async fn what_a_poll_had_no_room_for_comes_by_the_websocket() {
     for n in 0..30 {
         alice.sends(&bob, &format!("{n} {filler}")).await;
     }
-    let emitted = "hubbub_events_emitted_total{event=\"newMessage\"}";
-    eventually("all of them in his outbox", || async { (node.metric(emitted).await == 30.0).then_some(()) }).await;
+    emitted(node, 30).await;
     let mut heard: Vec<usize> = session.polls().await.iter().filter_map(|packet| number(packet)).collect();
     assert!((1..30).contains(&heard.len()), "a poll brought {} of 30", heard.len());
 
-    let mut stream = session.websocket().await.unwrap();
-    says(&mut stream, "2probe").await;
-    assert_eq!(hears(&mut stream).await, "3probe");
-    says(&mut stream, "5").await;
+    let mut stream = session.upgrades().await;
     while heard.len() < 30 {
         heard.extend(number(&hears(&mut stream).await));
     }
     assert_eq!(heard, (0..30).collect::<Vec<_>>());
     alice.sends(&bob, "30 and on").await;
     assert_eq!(number(&hears(&mut stream).await), Some(30));
+    hub.stops().await;
+}
+
+#[tokio::test]
+async fn an_outbox_that_is_full_is_handed_over() {
+    let hub = TestHub::alone_with(&[("HUBBUB__REALTIME__OUTBOX", "8"), ("HUBBUB__REALTIME__UPGRADE_TIMEOUT", "5m")]).await;
+    let node = hub.node(0);
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let session = Session::opens(node, &bob).await;
+    session.is_connected().await;
+
+    for n in 0..8 {
+        alice.sends(&bob, &format!("{n} of eight")).await;
+    }
+    emitted(node, 8).await;
+    let mut stream = session.upgrades().await;
+
+    for n in 0..8 {
+        assert_eq!(number(&hears(&mut stream).await), Some(n));
+    }
     hub.stops().await;
 }
 
