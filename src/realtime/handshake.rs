@@ -140,9 +140,6 @@ impl Desk {
     async fn identify(&self, token: Option<&str>, claim: &Claim) -> Result<(Identity, Joining)> {
         let identity = self.services.sessions.authenticate(token.ok_or(Error::NoToken)?).await?;
         self.services.limits.handshake(identity.user).await?;
-        if !self.hub.has_room(identity.user) {
-            return Err(Error::unavailable("hub", "this person has too many sockets on this node"));
-        }
         Ok((identity, Joining::begin(&self.hub, identity.user, claim).await?))
     }
 

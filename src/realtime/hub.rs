@@ -68,27 +68,24 @@ impl Hub {
         &self.0.metrics
     }
 
-    /// Whether this person may have one more socket here.
-    pub(super) fn has_room(&self, user: UserId) -> bool {
-        let people = self.0.people.lock();
-        people.get(&user).is_none_or(|person| {
-            let state = person.lock();
-            state.sockets.len() + state.joining < self.0.config.sockets_per_user
-        })
-    }
-
-    /// Somebody's place here, for a socket on its way in. [`Hub::exit`] must follow.
-    pub(super) fn enter(&self, user: UserId) -> Arc<Person> {
+    /// Somebody's place here, for a socket on its way in; [`Hub::exit`] must follow. `None` when this person has as many
+    /// sockets as may be.
+    pub(super) fn enter(&self, user: UserId) -> Option<Arc<Person>> {
         let mut people = self.0.people.lock();
         let person = people.entry(user).or_insert_with(|| {
             self.0.metrics.local_users.inc();
             Arc::new(Person::new(user))
         });
-        person.lock().joining += 1;
-        person.clone()
+        let mut state = person.lock();
+        if state.sockets.len() + state.joining >= self.0.config.sockets_per_user {
+            return None;
+        }
+        state.joining += 1;
+        drop(state);
+        Some(person.clone())
     }
 
-    /// The end of what [`Hub::enter`] began, whatever came of it.
+    /// The end of what [`Hub::enter`] began, for a socket that has not gone live.
     pub(super) fn exit(&self, person: &Arc<Person>) {
         let mut people = self.0.people.lock();
         let mut state = person.lock();

@@ -32,13 +32,17 @@ pub(super) struct Joining {
     /// Where the log ended when the verdict was found.
     head: i64,
     verdict: Option<Verdict>,
+    /// Whether it has gone live.
+    is_in: bool,
     /// The first page of what it missed: read to see that it is still there.
     missed: Vec<LogEntry>,
 }
 
 impl Drop for Joining {
     fn drop(&mut self) {
-        self.hub.exit(&self.person);
+        if !self.is_in {
+            self.hub.exit(&self.person);
+        }
     }
 }
 
@@ -50,10 +54,12 @@ impl Joining {
     /// that was committed before the read is history; one that is committed after it is told to this node.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the log can't be read.
+    /// [`Error::Unavailable`] when the log can't be read, or this person has as many sockets here as may be.
     pub(super) async fn begin(hub: &Hub, user: UserId, claim: &Claim) -> Result<Self> {
         let since = Position { epoch: 0, seq: 0 };
-        let mut joining = Self { hub: hub.clone(), person: hub.enter(user), since, head: 0, verdict: None, missed: Vec::new() };
+        let full = || Error::unavailable("hub", "this person has too many sockets on this node");
+        let person = hub.enter(user).ok_or_else(full)?;
+        let mut joining = Self { hub: hub.clone(), person, since, head: 0, verdict: None, is_in: false, missed: Vec::new() };
         joining.since = joining.pass_fence().await?;
         joining.head = joining.since.seq;
         if claim.is_made() {
@@ -167,16 +173,17 @@ impl Joining {
     }
 
     /// The one switch from the log to live: under the lock that every entry passes. False if entries came since.
-    fn goes_live(&self, socket: &LocalSocket) -> Result<bool> {
+    fn goes_live(&mut self, socket: &LocalSocket) -> Result<bool> {
         let mut state = self.person.lock();
         match state.position() {
-            Some(head) if head.epoch == self.since.epoch => {
-                let at_the_head = head.seq <= self.since.seq;
-                if at_the_head {
-                    state.sockets.push(socket.clone());
-                }
-                Ok(at_the_head)
+            Some(head) if head == self.since => {
+                state.sockets.push(socket.clone());
+                // It has its place among the live now, and gives back the one that it had on its way.
+                state.joining -= 1;
+                self.is_in = true;
+                Ok(true)
             }
+            Some(head) if head.epoch == self.since.epoch && head.seq > self.since.seq => Ok(false),
             _ => Err(Error::unavailable("database", "the log is another one than when this socket came")),
         }
     }
