@@ -7,18 +7,18 @@ import { World } from './world.mjs';
 export const RECONNECTION = { reconnectionDelay: 200, reconnectionDelayMax: 1_000 };
 
 /**
- * Plays until each of `kinds` counts, for at most `steps` steps: `{outcome, left}`, where `left` are the kinds that do not. `t` is the test:
- * its output has the seed and one line a fault.
+ * Plays until each of `kinds` counts, twice at most: `{outcome, left}`, where `left` are the kinds that do not. The output of the
+ * test `t` has the seed, and one line a fault.
  */
-export async function plays(t, { seed, system, kinds, pace = 0.4, patience, steps: most = 2 * kinds.length }) {
+export async function plays(t, { seed, system, kinds }) {
   const world = await World.start(system, { rate: 220, reconnection: RECONNECTION });
   t.after(() => world.stop());
   t.diagnostic(`SEED=${seed} FAULT=${kinds.join(',')}`);
   const run = new Run(world, { print: (line) => t.diagnostic(line) });
-  const steps = schedule(seed, { kinds, pace });
+  const steps = schedule(seed, { kinds, pace: 0.4 });
   const left = new Set(kinds);
-  for (let i = 0; i < most && left.size > 0; i += 1) {
+  for (let i = 0; i < 2 * kinds.length && left.size > 0; i += 1) {
     for (const window of await run.step(steps.next().value)) if (window.counts) left.delete(window.kind);
   }
-  return { outcome: await run.settles({ patience }), left: [...left] };
+  return { outcome: await run.settles(), left: [...left] };
 }

@@ -29,7 +29,7 @@ const NAMES = {
   'node-streams': 'Node, Redis Streams adapter with recovery',
 };
 
-const worstOf = (entries) => Math.max(0, ...Object.values(entries).flatMap(({ worst }) => (typeof worst === 'number' ? [worst] : Object.values(worst))));
+const worstOf = (kinds) => Math.max(0, ...Object.values(kinds).flatMap(({ worst }) => Object.values(worst)));
 
 function totals(all) {
   const line = (name, value) => [name, ...all.map(({ figures }) => value(figures))];
@@ -75,15 +75,18 @@ function byKind({ figures }) {
         ...clients.map((client) => ms(entry.worst[client])),
       ];
     });
-  return table(['fault', 'count', 'messages around', 'lost', 'doubled', 'out of order', ...clients.map((client) => `worst, ${client}`)], rows);
+  const head = ['fault', 'count', 'messages around', 'lost', 'doubled', 'out of order'];
+  return table([...head, ...clients.map((client) => `worst, ${client}`)], rows);
 }
 
 function byClient({ figures }) {
   const rows = Object.entries(figures.clients).map(([kind, entry]) => {
     const { recovered, resumed, current, reset, silent } = entry.reconnects;
-    return [kind, entry.pages, number(entry.shown), entry.lost + entry.missed, entry.doubled, entry.disordered, ms(entry.worst), number(recovered + resumed + current), number(reset + silent)];
+    const wrong = [entry.lost + entry.missed, entry.doubled, entry.disordered].map(number);
+    return [kind, entry.pages, number(entry.shown), ...wrong, ms(entry.worst), number(recovered + resumed + current), number(reset + silent)];
   });
-  return table(['client', 'pages', 'messages shown', 'lost', 'doubled', 'out of order', 'worst delay', 'reconnects that lost nothing', 'reconnects that start anew'], rows);
+  const reconnects = ['reconnects that lost nothing', 'reconnects that start anew'];
+  return table(['client', 'pages', 'messages shown', 'lost', 'doubled', 'out of order', 'worst delay', ...reconnects], rows);
 }
 
 function beside(all) {
@@ -97,70 +100,83 @@ function beside(all) {
   return table(['lost · doubled · out of order', ...all.map(({ name }) => NAMES[name] ?? name)], rows);
 }
 
-const pairLine = (name, { sent, failed, unseen, sendMs, delayMs }) => [name, number(sent), failed, unseen, ms(sendMs.p50), ms(sendMs.p99), ms(delayMs.p50), ms(delayMs.p99), ms(delayMs.max)];
 const PAIR = ['', 'sent', 'failed sends', 'not shown', 'send p50', 'send p99', 'delay p50', 'delay p99', 'delay worst'];
 
+function pairLine(name, { sent, failed, unseen, sendMs, delayMs }) {
+  return [name, number(sent), failed, unseen, ms(sendMs.p50), ms(sendMs.p99), ms(delayMs.p50), ms(delayMs.p99), ms(delayMs.max)];
+}
+
+const lostOf = ({ clients }) => total(clients, 'lost') + total(clients, 'missed');
+
+const STORIES = {
+  outage: ({ seconds, sent, failed, sendMs, calmMs, sameNode, acrossNodes }) => `## Without Redis for ${seconds} s
+
+Under the load of the run, ${number(sent)} sends were answered 201 meanwhile, and ${number(failed)} attempts failed: p50 ${ms(sendMs.p50)}, p99
+${ms(sendMs.p99)} (just before, with Redis: ${ms(calmMs.p50)} and ${ms(calmMs.p99)}). Two pairs of people, up to ten messages a second each; of
+those between nodes, ${acrossNodes.laterThan5s} came later than 5 s after Redis was back:
+
+${table(PAIR, [pairLine('same node', sameNode), pairLine('across nodes', acrossNodes)])}`,
+
+  embedded: ({ kills, figures }) => `## A node alone, killed ${kills} times
+
+SQLite, SIGKILL under load, ${number(total(figures.kinds, 'counted'))} kills with at least ${IN_FLIGHT} messages around: ${number(figures.acknowledged)} messages
+acknowledged, ${figures.history.missing} of them missing in the database, ${figures.history.doubled} there twice; on pages ${lostOf(figures)} lost,
+${total(figures.clients, 'doubled')} doubled, ${total(figures.clients, 'disordered')} out of order; worst delay ${ms(worstOf(figures.kinds))}.`,
+
+  control: (figures) => `## With repair switched off
+
+The control: the same books with \`HUBBUB__REALTIME__REPAIR=false\`, and five faults in which sockets stay. **${number(lostOf(figures))} lost** of
+${number(lostOf(figures) + figures.shown)} that pages should have shown. The books can turn red.`,
+
+  stuck: ({ peers, fed, cutWithinSeconds, left, without, beside }) => `## Beside ${number(peers)} peers that stopped reading
+
+Each said CONNECT, and read nothing more once all were there; ${number(fed)} messages of 1,900 characters went to their accounts;
+${cutWithinSeconds === undefined ? `${left} of them were still there after 90 s` : `all of them were cut within ${cutWithinSeconds} s`}. A pair on two nodes:
+
+${table(PAIR, [pairLine('without them', without), pairLine('beside them', beside)])}`,
+};
+
 function stories({ runs }) {
-  const latest = (what) => runs.findLast((run) => run[what])?.[what];
-  const [outage, embedded, without, stuck] = ['outage', 'embedded', 'control', 'stuck'].map(latest);
-  const parts = [];
-  if (outage) {
-    parts.push(`## Without Redis for ${outage.seconds} s\n
-Under the load of the run, ${number(outage.sent)} sends were answered 201 meanwhile and ${number(outage.failed)} attempts failed (p50 ${ms(outage.sendMs.p50)}, p99 ${ms(outage.sendMs.p99)};
-with Redis, just before: ${ms(outage.calmMs.p50)} and ${ms(outage.calmMs.p99)}). Two pairs of people, ten messages a second each; of those between nodes, ${outage.acrossNodes.laterThan5s} came later than 5 s after Redis was back:\n
-${table(PAIR, [pairLine('same node', outage.sameNode), pairLine('across nodes', outage.acrossNodes)])}`);
-  }
-  if (embedded) {
-    const { history, acknowledged, kinds, clients } = embedded.figures;
-    parts.push(`## A node alone, killed ${embedded.kills} times\n
-SQLite, SIGKILL under load, ${number(total(kinds, 'counted'))} kills with at least ${IN_FLIGHT} messages around: ${number(acknowledged)} messages acknowledged, ${history.missing} of them missing in the
-database, ${history.doubled} there twice; on pages ${total(clients, 'lost') + total(clients, 'missed')} lost, ${total(clients, 'doubled')} doubled, ${total(clients, 'disordered')} out of order; worst delay ${ms(worstOf(kinds))}.`);
-  }
-  if (without) {
-    parts.push(`## With repair switched off\n
-The control, with \`HUBBUB__REALTIME__REPAIR=false\` and five faults in which sockets stay: **${number(total(without.clients, 'lost'))} lost** of ${number(total(without.clients, 'lost') + without.shown)} that pages should have shown. The books can turn red.`);
-  }
-  if (stuck) {
-    const cut = stuck.cutWithinSeconds === undefined ? `${stuck.left} of them were still there after 90 s` : `all of them were cut within ${stuck.cutWithinSeconds} s`;
-    parts.push(`## Beside ${number(stuck.peers)} peers that stopped reading\n
-Each said CONNECT and read nothing more; ${number(stuck.fed)} messages of 1,900 characters went to their accounts; ${cut}. A pair on two nodes:\n
-${table(PAIR, [pairLine('without them', stuck.without), pairLine('beside them', stuck.beside)])}`);
-  }
-  return parts.join('\n\n');
+  return Object.entries(STORIES).flatMap(([what, tells]) => {
+    const last = runs.findLast((run) => run[what]);
+    return last ? [tells(last[what])] : [];
+  });
 }
 
 function text(records) {
   const all = systems(records);
   const ours = all.find(({ name }) => name === 'hubbub');
-  const { machine } = (ours ?? all[0]).last;
-  const used = [`${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB`, machine.kernel, `Node.js ${machine.node}`, `PostgreSQL ${machine.postgres}`, `Redis ${machine.redis}`];
+  const { cores, cpu, memoryGiB, kernel, node, postgres, redis } = (ours ?? all[0]).last.machine;
   const sections = [
     `# Delivery ledger
 
-Written by \`make soak\`; all figures are from real runs, and add up over the runs of one build. Three nodes, their own PostgreSQL (fsync on) and Redis with
-a replica, a balancer, and people whose pages stay open through everything: unchanged \`socket.io-client\` 4.8 (WebSocket only, polling with upgrade,
-polling only) and clients of ours (the same library, which says its position). Senders repeat a message, on whatever node, until it is answered 201.
+Written by \`make soak\`; all figures are from real runs, and add up over the runs of one build. Three nodes, their own PostgreSQL (fsync on) and
+Redis with a replica, a balancer, and people whose pages stay open through everything: unchanged \`socket.io-client\` 4.8 (WebSocket only, polling with
+upgrade, polling only) and clients of ours (the same library, which says its position). Senders repeat a message, on whatever node, until it is
+answered 201.
 
-Machine: ${used.join(', ')}; nodes, databases, clients and proxies share it. All settings are the defaults, but for: limits
-off, pings every ${PINGS.default.interval} s with a timeout of ${PINGS.default.timeout} s, and a drain of 2 s.`,
+Machine: ${cores} cores (${cpu}), ${memoryGiB} GiB, ${kernel}, Node.js ${node}, PostgreSQL ${postgres}, Redis ${redis}; nodes, databases, clients
+and proxies share it. All settings are the defaults, but for: limits off, pings every ${PINGS.default.interval} s with a timeout of ${PINGS.default.timeout} s, and a drain of 2 s.`,
     `## In all\n\n${totals(all)}`,
-    `A fault counts only with at least ${IN_FLIGHT} messages under way or acknowledged from its start to a second after its end, and with proof that it bit (the process is gone,
-Redis has another run id, connections were cut …). *Lost*: not shown on a page that was open, by the time everything had settled, though acknowledged. The worst delay is counted from the
-acknowledgement, the end of the fault, or the reader's reconnect, whichever was last; the bound is ${BOUND / 1_000} s.`,
+    `A fault counts only with at least ${IN_FLIGHT} messages under way or acknowledged from its start to a second after its end, and with proof that it bit
+(the process is gone, Redis has another run id, connections were cut …). *Lost*: not shown on a page that was open, by the time everything had
+settled, though acknowledged. The worst delay is counted from the acknowledgement, the end of the fault, or the reader's reconnect, whichever was
+last; the bound is ${BOUND / 1_000} s. One fault in seven is followed by a calm in which a late delivery finds no excuse in the next fault.`,
   ];
   if (ours) sections.push(`## hubbub, by kind of fault\n\n${byKind(ours)}`, `## hubbub, by kind of client\n\n${byClient(ours)}`);
   if (all.length > 1) {
     sections.push(`## Beside the Node original
 
-The same schedule against [bench/node-peer](../bench/node-peer/README.md): what hubbub replaces, on three nodes. A send has no \`clientId\` there, so a repeated send may
-be stored twice; that is counted above, not here. Its messages go to the receiver's pages only, hubbub's to the sender's, too.
+The same schedule against [bench/node-peer](../bench/node-peer/README.md): what hubbub replaces, on three nodes. A send has no \`clientId\` there, so a
+repeated send may be stored twice; that is counted above, not here. Its messages go to the receiver's pages only, hubbub's to the sender's, too.
 
 ${beside(all)}`);
   }
-  if (ours) sections.push(stories(ours));
-  const commands = all.flatMap(({ runs }) => runs.map(({ at, command, build }) => `${command}    # ${at.slice(0, 16)}Z, ${build.version} (${build.digest})`));
+  if (ours) sections.push(...stories(ours));
+  const line = ({ at, command, build }) => `${command}    # ${at.slice(0, 16)}Z, ${build.version} (${build.digest})`;
+  const commands = all.flatMap(({ runs }) => runs.map(line));
   sections.push(`## To run it again\n\nThe seed gives the same faults in the same order.\n\n\`\`\`sh\n${commands.join('\n')}\n\`\`\``);
-  return `${sections.filter(Boolean).join('\n\n')}\n`;
+  return `${sections.join('\n\n')}\n`;
 }
 
 export async function writeReport(books, file) {

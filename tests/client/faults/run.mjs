@@ -135,7 +135,8 @@ export function faultsOf({ ledger, findings, history, logs, deaths, failures }, 
   const wrong = [];
   const lists = { lost: findings.lost, missed: resumes ? findings.missed : [], doubled: findings.doubled };
   for (const [what, list] of Object.entries(lists)) if (list.length > 0) wrong.push(`${list.length} ${what}: ${list.slice(0, 5).map(sample).join('; ')}`);
-  if (findings.disordered.length > 0) wrong.push(`${findings.disordered.length} out of order: ${findings.disordered.slice(0, 5).map(({ page, kind }) => `after ${kind} on ${page.kind}`).join('; ')}`);
+  const swaps = findings.disordered.slice(0, 5).map(({ page, kind }) => `after ${kind} on ${page.kind}`);
+  if (swaps.length > 0) wrong.push(`${findings.disordered.length} out of order: ${swaps.join('; ')}`);
   if (findings.foreign > 0) wrong.push(`${findings.foreign} messages that nobody sent`);
   for (const what of ['missing', 'doubled', 'swapped', 'misread']) if (history[what] > 0) wrong.push(`history: ${history[what]} ${what}`);
   for (const what of ['gaps', 'unlogged', 'misplaced']) if (logs[what] > 0) wrong.push(`logs: ${logs[what]} ${what}`);

@@ -50,12 +50,12 @@ export function summary({ ledger, findings, history, logs, deaths, failures, lag
   };
 }
 
-/** The sum of two figures of the same shape: numbers add up, but for the worst and the fewest. */
+/** The sum of two figures of the same shape: numbers add up, but for the worst, the fewest, and pages. */
 export function add(a, b, key = '') {
   if (a === undefined || a === null) return b;
   if (b === undefined || b === null) return a;
   if (typeof a === 'number') {
-    if (/worst|LagMs/i.test(key)) return Math.max(a, b);
+    if (/worst|LagMs|pages/i.test(key)) return Math.max(a, b);
     return key === 'fewest' ? Math.min(a, b) : a + b;
   }
   if (Array.isArray(a)) return [...a, ...b];
