@@ -2,6 +2,7 @@
 // order. SEED replays a schedule, FAULT=redis-flushall,node-kill restricts it.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import './ending.mjs';
 import { FAULTS } from './faults.mjs';
 import { plays, RECONNECTION } from './plays.mjs';
 import { faultsOf } from './run.mjs';

@@ -1,6 +1,7 @@
 // Without Redis for a while; a node alone that is killed again and again; peers that stop reading.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import './ending.mjs';
 import { RECONNECTION } from './plays.mjs';
 import { Random } from './random.mjs';
 import { Run, faultsOf } from './run.mjs';
