@@ -46,6 +46,7 @@ function totals(all) {
       line('shown on pages', ({ shown }) => number(shown)),
       line('**lost** on pages', ({ clients }) => `**${number(total(clients, 'lost') + total(clients, 'missed'))}**`),
       line('… of these, around a reconnect that admits it', ({ clients }) => number(total(clients, 'missed'))),
+      line('clients that gave up for good, after a CONNECT_ERROR', ({ gaveUp }) => number(gaveUp.length)),
       line('**doubled** on pages', ({ clients }) => `**${number(total(clients, 'doubled'))}**`),
       line('**out of order** on pages', ({ clients }) => `**${number(total(clients, 'disordered'))}**`),
       line('acknowledged, but not in the database', ({ history }) => number(history.missing)),
@@ -168,7 +169,8 @@ last; the bound is ${BOUND / 1_000} s. One fault in seven is followed by a calm 
     sections.push(`## Beside the Node original
 
 The same schedule against [bench/node-peer](../bench/node-peer/README.md): what hubbub replaces, on three nodes. A send has no \`clientId\` there, so a
-repeated send may be stored twice; that is counted above, not here. Its messages go to the receiver's pages only, hubbub's to the sender's, too.
+repeated send may be stored twice; that is counted above, not here. Its messages go to the receiver's pages only, hubbub's to the sender's, too. A client
+that gave up loses everything from then on, under whatever fault follows.
 
 ${beside(all)}`);
   }
