@@ -188,7 +188,15 @@ pub(super) async fn answer(engine: Engine, request: Request, link: &Link) -> Res
         Some(polling) => polling.poll(engine, request).await,
         None => forward(engine, request).await,
     };
-    if link.has_pid() { with_pid(answer, link).await } else { answer }
+    if link.reason().is_some() {
+        // As on a WebSocket, nothing leaves after a cut: a CONNECT_ERROR that was meant never to would keep a stock client
+        // away for good.
+        super::unknown_session()
+    } else if link.has_pid() {
+        with_pid(answer, link).await
+    } else {
+        answer
+    }
 }
 
 pub(super) async fn forward(engine: Engine, request: Request) -> Response {

@@ -1,8 +1,10 @@
 //! What goes on while something is away, and what waits: decided, not discovered.
 
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Proxy, TestHub, TestUser, eventually, services, user::get};
+use crate::support::{Proxy, TestHub, TestUser, eventually, services, soon, user::get};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_database_sockets_stay_and_sends_are_told_to_come_again() {
@@ -94,6 +96,39 @@ async fn who_lags_behind_what_is_kept_of_the_log_is_sent_to_come_back_and_told()
     his.expects_verdict(json!({ "verdict": "reset", "count": 0, "reason": "trimmed" })).await;
     alice.at(hub.node(1)).sends(&bob, "marker").await;
     his.expects_only("marker").await;
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_polls_while_the_database_is_away_is_not_refused_for_good_either() {
+    let (database, through) = Proxy::before(&services::database().await).await;
+    let hub = TestHub::cluster_with(1, &[("DATABASE_URL", &through), ("HUBBUB__DATABASE__TIMEOUT", "1s")]).await;
+    let [bob] = hub.users(["bob"]).await;
+    let engine = "/socket.io/?EIO=4&transport=polling";
+    let asks = async |method: Method, path: &str, body: &'static str| {
+        let answer = bob.request(method, path).body(body).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+
+    database.cuts();
+    let handshakes = (0..20).map(async |_| {
+        let (_, open) = asks(Method::GET, engine, "").await;
+        let open: serde_json::Value = serde_json::from_str(&open[1..]).unwrap();
+        let session = format!("{engine}&sid={}", open["sid"].as_str().unwrap());
+        asks(Method::POST, &session, "40").await;
+        let mut heard = String::new();
+        loop {
+            match asks(Method::GET, &session, "").await {
+                (StatusCode::OK, said) => heard += &said,
+                (status, _) => return (status, heard),
+            }
+        }
+    });
+
+    for (status, heard) in soon("the end of all sessions", join_all(handshakes)).await {
+        assert!(!heard.contains("44{"), "{heard}: a stock client would stay away for good");
+        assert_eq!(status, 400, "it comes back after that");
+    }
     hub.stops().await;
 }
 
