@@ -8,7 +8,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use socketioxide::{
-    ParserError,
+    ParserError, SendError, SocketError,
     extract::{AckSender, Event, SocketRef, TryData},
 };
 use std::{fmt, future::ready, sync::Arc, time::Duration};
@@ -147,9 +147,11 @@ impl Clerk {
     }
 
     fn acknowledge(&self, answer: AckSender, result: &Value) {
-        // A full outbox is the emitter's to notice; an unanswered client asks again with its clientId.
-        if let Err(error) = answer.send(result) {
-            tracing::debug!(user = %self.connection.identity.user, %error, "an acknowledgement could not be queued");
+        // A client that waited for an answer that never comes would wait for ever: let it notice, and ask again with its
+        // clientId.
+        if let Err(SendError::Socket(SocketError::InternalChannelFull)) = answer.send(result) {
+            self.hub.metrics().outbox_overflows.inc();
+            self.connection.link.cut(Cut::Overflow);
         }
     }
 

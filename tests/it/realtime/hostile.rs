@@ -113,3 +113,33 @@ async fn a_socket_that_never_reads_is_cut_and_costs_nobody_else_anything() {
     reads.expects_message("the other tab goes on").await;
     hub.stops().await;
 }
+
+#[tokio::test]
+async fn who_asks_without_reading_the_answers_is_cut_instead_of_left_unanswered() {
+    let hub = TestHub::alone_with(&[
+        ("HUBBUB__REALTIME__OUTBOX", "16"),
+        ("HUBBUB__REALTIME__WRITE_TIMEOUT", "1m"),
+        ("HUBBUB__LIMITS__EVENT__BURST", "0"),
+    ])
+    .await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut his = bob.connects_to(hub.node(0)).await;
+    let mut deaf = alice.connects_to(hub.node(0)).await;
+    let question = format!("{}", json!(["areYouThere", "x".repeat(1000)]));
+
+    let mut asked = 0;
+    while hub.node(0).metric("hubbub_outbox_overflows_total").await == 0.0 {
+        assert!(asked < 200_000, "it is neither answered nor cut");
+        for _ in 0..1000 {
+            asked += 1;
+            if !deaf.tries_to_say(&format!("42{asked}{question}")).await {
+                break;
+            }
+        }
+    }
+
+    deaf.expects_end().await;
+    alice.sends(&bob, "others are served").await;
+    his.expects_message("others are served").await;
+    hub.stops().await;
+}
