@@ -59,6 +59,9 @@ impl Realtime {
         metrics: &Metrics,
     ) -> (Self, Router) {
         let limits = config.realtime.clone();
+        if !limits.repair {
+            tracing::warn!("realtime.repair is off: messages whose hint is lost will not be delivered; it is for tests only");
+        }
         let hub = Hub::new(services.clone(), config.realtime.clone(), lifecycle.clone(), metrics.clone());
         let (engine, io) = SocketIo::builder()
             .ping_interval(limits.ping_interval)
