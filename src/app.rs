@@ -86,7 +86,7 @@ impl App {
         Self::launch(config, Clock::default(), tell).await
     }
 
-    async fn launch<F>(config: Config, clock: Clock, tell_ops: F) -> anyhow::Result<Self>
+    async fn launch<F>(mut config: Config, clock: Clock, tell_ops: F) -> anyhow::Result<Self>
     where
         F: FnOnce(SocketAddr) -> anyhow::Result<()>,
     {
@@ -98,6 +98,7 @@ impl App {
         let private = listen(config.ops.host, config.ops.port, "OPS_PORT").await?;
         let (http_address, ops_address) = (public.local_addr()?, private.local_addr()?);
         tell_ops(ops_address)?;
+        config.http.port = http_address.port();
         // Known once the node is built; until then `/ready` says that it is starting.
         let nodes: Arc<OnceLock<Nodes>> = Arc::default();
         let health = {

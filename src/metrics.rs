@@ -51,6 +51,8 @@ macro_rules! series {
 series! {
     /// Constant 1, labelled with the version.
     build_info: gauges("build_info", &["version"]) -> IntGaugeVec;
+    /// Requests of polling sessions that another node holds and that were passed on to it, by result.
+    polls_forwarded: counters("polls_forwarded_total", &["result"]) -> IntCounterVec;
     /// REST requests answered, by matched route, method and status.
     http_requests: counters("http_requests_total", &["route", "method", "status"]) -> IntCounterVec;
     /// Time to answer REST requests, by matched route.

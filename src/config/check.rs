@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use toml::Value;
 
 use super::{
-    Config, Faults, auth::MIN_SECRET_BYTES, database::sqlite_path, fault::Source, load::Settings, origins::is_origin, redact,
-    schema,
+    Config, Faults, auth::MIN_SECRET_BYTES, cluster, database::sqlite_path, fault::Source, load::Settings, origins::is_origin,
+    redact, schema,
 };
 
 const REDIS_SCHEMES: &[&str] = &["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
@@ -72,6 +72,13 @@ fn listeners(config: &Config, checks: &mut Checks<'_>) {
             "expected an address such as 10.0.0.1 or a network such as 10.0.0.0/8",
         );
     }
+    let address = &config.cluster.address;
+    checks.refuse_if(
+        !address.is_empty() && cluster::parse(address).is_none(),
+        "cluster.address",
+        format!("{address:?} is no address at which other nodes could reach this one"),
+        "expected IP:port, such as 10.0.0.7:3000 or [fd00::7]:3000; names are not resolved (port 0: this node's public port)",
+    );
 }
 
 fn stores(config: &Config, checks: &mut Checks<'_>) {

@@ -1,7 +1,7 @@
 //! `[cluster]`.
 
 use serde::Deserialize;
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 /// What nodes know of each other (with Redis only).
 #[derive(Debug, Clone, Deserialize)]
@@ -16,4 +16,22 @@ pub struct Cluster {
     pub deaf_after: Duration,
     /// How often revoked sessions are looked up.
     pub revocation_poll: Duration,
+    /// `IP:port` at which the other nodes reach this node's public port. Empty: polling sessions are not forwarded.
+    pub address: String,
+}
+
+impl Cluster {
+    /// Where the other nodes reach this one, whose public port is `port`; `None` if that is not configured.
+    pub fn reachable_at(&self, port: u16) -> Option<SocketAddr> {
+        let mut address = parse(&self.address)?;
+        if address.port() == 0 {
+            address.set_port(port);
+        }
+        Some(address)
+    }
+}
+
+/// Reads `IP:port`. An unspecified address (`0.0.0.0`) is one to listen at, not one to be reached at.
+pub(super) fn parse(address: &str) -> Option<SocketAddr> {
+    address.parse().ok().filter(|address: &SocketAddr| !address.ip().is_unspecified())
 }

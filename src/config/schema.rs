@@ -126,6 +126,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("cluster.beacon", Time("50ms", "1m")),
     Key::new("cluster.deaf_after", Time("100ms", "5m")),
     Key::new("cluster.revocation_poll", Time("10ms", "900ms")),
+    Key::new("cluster.address", Text),
     Key::new("drain.notice", Time("0ms", "10m")),
     Key::new("drain.spread", Time("0ms", "10m")),
     Key::new("drain.finish", Time("0ms", "10m")),

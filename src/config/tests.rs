@@ -146,11 +146,27 @@ fn combinations_that_make_no_sense_are_refused() {
         ("cluster.lease", &[("HUBBUB__CLUSTER__LEASE", "4s")]),
         ("cluster.deaf_after", &[("HUBBUB__CLUSTER__DEAF_AFTER", "1s")]),
         ("drain.finish", &[("HUBBUB__DRAIN__FINISH", "0s")]),
+        ("cluster.address", &[("HUBBUB__CLUSTER__ADDRESS", "node-1:3000")]),
+        ("cluster.address", &[("HUBBUB__CLUSTER__ADDRESS", "10.0.0.7")]),
+        ("cluster.address", &[("HUBBUB__CLUSTER__ADDRESS", "0.0.0.0:3000")]),
+        ("cluster.address", &[("HUBBUB__CLUSTER__ADDRESS", "fd00::7:3000")]),
         ("database.queue", &[("HUBBUB__DATABASE__QUEUE", "2")]),
     ] {
         let _ = fault(key, variables);
     }
     assert!(load(&[("PORT", "0"), ("OPS_PORT", "0")]).is_ok());
+}
+
+#[test]
+fn a_node_is_reached_at_the_address_that_it_was_given() {
+    let reachable = |address| {
+        let address = load(&[("HUBBUB__CLUSTER__ADDRESS", address)]).unwrap().cluster.reachable_at(4000);
+        address.map(|address| address.to_string())
+    };
+    assert_eq!(reachable(""), None);
+    assert_eq!(reachable("10.0.0.7:3000").as_deref(), Some("10.0.0.7:3000"));
+    assert_eq!(reachable("[fd00::7]:3000").as_deref(), Some("[fd00::7]:3000"));
+    assert_eq!(reachable("10.0.0.7:0").as_deref(), Some("10.0.0.7:4000"));
 }
 
 #[test]

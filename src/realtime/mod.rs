@@ -33,7 +33,7 @@ mod repair;
 mod transport;
 
 use hub::Hub;
-use transport::{Transport, link::Cut};
+use transport::{Transport, foreign::Foreign, link::Cut};
 
 /// Bytes that the WebSocket reader keeps per connection: chat clients send little, and idle ones nothing.
 const READ_BUFFER: usize = 512;
@@ -77,7 +77,8 @@ impl Realtime {
             .build_with_inner_svc(Router::new());
         let desk = Arc::new(handshake::Desk::new(services.clone(), hub.clone(), config, metrics.clone()));
         io.ns("/", desk.clone().connected().with(desk.admits()));
-        let transport = Transport::new(engine, origins, limits, lifecycle.clone());
+        let foreign = Foreign::new(config, lifecycle, metrics);
+        let transport = Transport::new(engine, foreign, origins, limits, lifecycle.clone());
         pump::start(&hub, services, signals, config, lifecycle);
         online::start(&hub, services, config, lifecycle);
         let routes = transport.clone().router();

@@ -141,6 +141,7 @@ fn cluster() -> Cluster {
         beacon: Duration::from_millis(100),
         deaf_after: Duration::from_secs(2),
         revocation_poll: Duration::from_millis(500),
+        address: String::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -16,9 +16,12 @@ use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use socketioxide::service::SocketIoService;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{
     net::TcpStream,
@@ -27,6 +30,7 @@ use tokio::{
 use tower::Service;
 
 use self::{
+    foreign::Foreign,
     link::{Link, Links},
     polling::Claim,
     stream::{Guarded, Limits},
@@ -37,9 +41,11 @@ use crate::{
     model::session::cookie_token,
 };
 
+pub(super) mod foreign;
 pub(super) mod link;
 mod pid;
 mod polling;
+mod seal;
 mod stream;
 mod upgrade;
 
@@ -67,6 +73,7 @@ pub(super) struct Transport(Arc<Inner>);
 struct Inner {
     engine: Engine,
     links: Links,
+    foreign: Option<Foreign>,
     origins: Origins,
     config: config::Realtime,
     lifecycle: Lifecycle,
@@ -74,11 +81,18 @@ struct Inner {
 }
 
 impl Transport {
-    pub(super) fn new(engine: Engine, origins: Origins, config: config::Realtime, lifecycle: Lifecycle) -> Self {
+    /// `foreign` passes on the requests of other nodes' sessions.
+    pub(super) fn new(
+        engine: Engine,
+        foreign: Option<Foreign>,
+        origins: Origins,
+        config: config::Realtime,
+        lifecycle: Lifecycle,
+    ) -> Self {
         let (closer, closing) = mpsc::channel(CLOSER_QUEUE);
         lifecycle.spawn(close_sessions(engine.clone(), closing));
         let links = Links::new(closer);
-        Self(Arc::new(Inner { engine, links, origins, config, lifecycle, closed: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { engine, links, foreign, origins, config, lifecycle, closed: AtomicBool::new(false) }))
     }
 
     pub(super) fn router(self) -> Router {
@@ -105,6 +119,15 @@ impl Transport {
         }
     }
 
+    /// The engine's id in what a client says as its session, and who is to be asked if another node holds it.
+    fn locate<'a>(&self, said: &'a str) -> (&'a str, Option<(&Foreign, SocketAddr)>) {
+        let Some(foreign) = &self.0.foreign else { return (said, None) };
+        let (sid, sealed) = foreign::split(said);
+        let is_here = self.0.links.find(sid).is_some();
+        let holder = sealed.filter(|_| !is_here).and_then(|sealed| foreign.holder(sid, sealed));
+        (sid, holder.map(|holder| (foreign, holder)))
+    }
+
     async fn polling(&self, request: Request, sid: Option<&str>) -> Response {
         let engine = self.0.engine.clone();
         let Some(sid) = sid else { return self.open(engine, request).await };
@@ -128,10 +151,10 @@ impl Transport {
         if answer.status() == StatusCode::OK { self.name(&link, answer).await } else { answer }
     }
 
-    /// Reads the session id from the answer that opened a polling session.
+    /// Reads the session id from the answer that opened a polling session, and adds to it where that is held.
     async fn name(&self, link: &Arc<Link>, answer: Response) -> Response {
-        let (head, body) = answer.into_parts();
-        let body = match Limited::new(body, 4096).collect().await {
+        let (mut head, body) = answer.into_parts();
+        let mut body = match Limited::new(body, 4096).collect().await {
             Ok(body) => body.to_bytes(),
             Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
@@ -141,6 +164,12 @@ impl Transport {
         }
         if let Some(Ok(Open { sid })) = body.get(1..).map(serde_json::from_slice) {
             self.0.links.name(link, &sid);
+            let told = self.0.foreign.as_ref().and_then(|foreign| foreign.told(&sid));
+            if let (Some(told), Ok(text)) = (told, std::str::from_utf8(&body)) {
+                // The id is random: these characters stand nowhere else.
+                body = text.replacen(&*sid, &told, 1).into();
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            }
         }
         Response::from_parts(head, Body::from(body))
     }
@@ -204,17 +233,38 @@ impl Transport {
     }
 }
 
-async fn enter(State(transport): State<Transport>, request: Request) -> Response {
+async fn enter(State(transport): State<Transport>, mut request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    let sid = parameter("sid");
-    if let Some(refusal) = transport.refusal(&request, sid.is_none()) {
-        refusal
-    } else if request.method() == Method::GET && parameter("transport") == Some("websocket") {
-        transport.websocket(request, sid)
-    } else {
-        transport.polling(request, sid).await
+    let said = parameter("sid");
+    if let Some(refusal) = transport.refusal(&request, said.is_none()) {
+        return refusal;
     }
+    let (sid, elsewhere) = said.map_or((None, None), |said| {
+        let (sid, elsewhere) = transport.locate(said);
+        if sid != said {
+            *request.uri_mut() = with_sid(request.uri(), said, sid);
+        }
+        (Some(sid), elsewhere)
+    });
+    let is_websocket = request.method() == Method::GET && parameter("transport") == Some("websocket");
+    match elsewhere {
+        Some(_) if is_websocket => refuse(StatusCode::BAD_REQUEST, "3", "Another node holds this session: it goes on by polling"),
+        Some((foreign, holder)) if foreign::is_poll(request.method()) => foreign.ask(holder, request).await,
+        _ if is_websocket => transport.websocket(request, sid),
+        _ => transport.polling(request, sid).await,
+    }
+}
+
+/// The same request for the engine, which knows its sessions by its own ids.
+fn with_sid(uri: &Uri, said: &str, sid: &str) -> Uri {
+    let parameters = uri.query().unwrap_or_default().split('&').map(|pair| match pair.strip_prefix("sid=") {
+        Some(value) if value == said => format!("sid={sid}"),
+        _ => pair.to_owned(),
+    });
+    let query = parameters.collect::<Vec<_>>().join("&");
+    // Shorter than what was a URI, of the same characters: it is one.
+    format!("{}?{query}", uri.path()).parse().unwrap_or_default()
 }
 
 /// Ends polling sessions by what their client would send to leave.
