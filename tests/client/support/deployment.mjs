@@ -51,6 +51,10 @@ class Deployment {
     return this.#kind.nodes > 1;
   }
 
+  get nodes() {
+    return [...this.#nodes];
+  }
+
   node(index) {
     return this.#nodes[index % this.#kind.nodes];
   }
@@ -106,12 +110,19 @@ class Deployment {
 
 /** Runs the tests that `body` declares on each kind of deployment. `env` changes the configuration. */
 export function onEachDeployment(body, env = {}) {
-  for (const kind of KINDS) {
-    describe(kind.name, () => {
-      const deployment = new Deployment(kind, env);
-      before(() => deployment.start(), { timeout: 60_000 });
-      after(() => deployment.stop(), { timeout: 60_000 });
-      body(deployment);
-    });
-  }
+  for (const kind of KINDS) on(kind, body, env);
+}
+
+/** Runs the tests that `body` declares on so many nodes with Redis and PostgreSQL. */
+export function onCluster(nodes, name, body, env = {}) {
+  on({ name, nodes }, body, env);
+}
+
+function on(kind, body, env) {
+  describe(kind.name, () => {
+    const deployment = new Deployment(kind, env);
+    before(() => deployment.start(), { timeout: 60_000 });
+    after(() => deployment.stop(), { timeout: 60_000 });
+    body(deployment);
+  });
 }
