@@ -94,6 +94,9 @@ impl App {
         let metrics = Metrics::new().context("a metric is declared twice")?;
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let lifecycle = Lifecycle::new();
+        let life = lifecycle.clone();
+        metrics.probe(move |series| series.draining.set(i64::from(life.is_draining())));
+        lifecycle.spawn(metrics.clone().watch_runtime());
         let public = listen(config.http.host, config.http.port, "PORT").await?;
         let private = listen(config.ops.host, config.ops.port, "OPS_PORT").await?;
         let (http_address, ops_address) = (public.local_addr()?, private.local_addr()?);
@@ -156,7 +159,7 @@ impl App {
         let passwords = Passwords::new(&config.auth);
         let accounts = Accounts::new(store.clone(), passwords, sessions.clone(), limits.clone(), clock.clone());
         let media = Media::new(store.clone(), blobs, &config.media, clock.clone(), metrics);
-        let delivery = Delivery::new(store.clone(), backplane.clone(), recent.clone());
+        let delivery = Delivery::new(store.clone(), backplane.clone(), recent.clone(), clock.clone());
         let reads = Reads::new(store.clone(), delivery.clone(), lifecycle.clone());
         let services = Services {
             accounts,

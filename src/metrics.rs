@@ -1,11 +1,19 @@
 //! Every metric series, declared once. Hot children are resolved here, so that counting is one atomic add. Nothing is
 //! ever labelled by user, conversation or path with ids.
 
+use parking_lot::Mutex;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
     core::Collector,
 };
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
+
+/// How often it is measured how late timers fire.
+const LAG_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Sets gauges of what is counted elsewhere, such as a pool's connections.
+type Probe = Box<dyn Fn(&Series) + Send + Sync>;
 
 /// A cheap handle on all series of one node; each node has a registry of its own, so that tests can run several.
 #[derive(Clone)]
@@ -28,9 +36,9 @@ impl fmt::Debug for Metrics {
 macro_rules! series {
     ($($(#[doc = $help:literal])+ $name:ident: $make:ident($series:literal $(, $arg:expr)*) -> $type:ty;)*) => {
         /// The series; the doc comment of each is its help text.
-        #[derive(Debug)]
         pub struct Series {
             registry: Registry,
+            probes: Mutex<Vec<Probe>>,
             $($(#[doc = $help])+ pub $name: $type,)*
         }
 
@@ -42,7 +50,9 @@ macro_rules! series {
                 $(let $name = register(&registry, $make(concat!("hubbub_", $series), concat!($($help),+).trim() $(, $arg)*)?)?;)*
                 #[cfg(target_os = "linux")]
                 registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-                Ok(Self(Arc::new(Series { registry, $($name,)* })))
+                let metrics = Self(Arc::new(Series { registry, probes: Mutex::default(), $($name,)* }));
+                metrics.begin_at_zero();
+                Ok(metrics)
             }
         }
     };
@@ -77,8 +87,10 @@ series! {
     messages_accepted: counter("messages_accepted_total") -> IntCounter;
     /// Sends answered with the message that their clientId already named.
     messages_repeated: counter("messages_repeated_total") -> IntCounter;
-    /// Log entries delivered in time, by where they were committed.
-    delivered: counters("log_entries_delivered_total", &["from"]) -> IntCounterVec;
+    /// Log entries queued to the sockets of their people, by the way they came: local (committed on this node), remote (told by another) or log (nobody had told them).
+    delivered: counters("log_entries_delivered_total", &["path"]) -> IntCounterVec;
+    /// Time from a commit to the queues of the sockets, by the way it came; across nodes their clocks are compared.
+    delivery_seconds: histograms("delivery_seconds", &["path"], DELIVERY) -> HistogramVec;
     /// Log entries that a hint did not bring and that were read from the log instead.
     gaps_repaired: counter("gaps_repaired_total") -> IntCounter;
     /// Sockets that said where they were when they came back, by what it came to.
@@ -99,12 +111,20 @@ series! {
     batch_retries: counters("batch_retries_total", &["reason"]) -> IntCounterVec;
     /// 1 while the database answers.
     database_up: gauge("database_up") -> IntGauge;
+    /// Connections to the database, by pool and state.
+    database_connections: gauges("database_pool_connections", &["pool", "state"]) -> IntGaugeVec;
+    /// Connections to the database that a pool may have.
+    database_limit: gauges("database_pool_limit", &["pool"]) -> IntGaugeVec;
     /// 1 while Redis answers; constant 1 on a node alone.
     backplane_up: gauge("backplane_up") -> IntGauge;
     /// 1 while the node does not hear its own beacon.
     backplane_deaf: gauge("backplane_deaf") -> IntGauge;
-    /// Milliseconds since the node heard its own beacon.
-    beacon_age_ms: gauge("beacon_age_milliseconds") -> IntGauge;
+    /// Time since the node heard its own beacon.
+    beacon_age: fraction("beacon_age_seconds") -> Gauge;
+    /// Connections to Redis, by whether they stand.
+    redis_connections: gauges("redis_connections", &["state"]) -> IntGaugeVec;
+    /// Commands that wait to be written to Redis.
+    redis_queued_commands: gauge("redis_queued_commands") -> IntGauge;
     /// Envelopes told to other nodes.
     published: counter("envelopes_published_total") -> IntCounter;
     /// Envelopes that could not be told to other nodes and are made good by a reconcile.
@@ -119,17 +139,56 @@ series! {
     images: counters("images_total", &["result"]) -> IntCounterVec;
     /// 1 while the node is draining.
     draining: gauge("draining") -> IntGauge;
+    /// Sockets that the drain still has to close.
+    drain_sockets_left: gauge("drain_sockets_left") -> IntGauge;
+    /// How late the runtime's timers fire: time that ready tasks wait for a thread.
+    runtime_lag: histogram("runtime_lag_seconds", TIMES) -> Histogram;
 }
 
 const TIMES: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Local deliveries take microseconds.
+const DELIVERY: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 impl Metrics {
+    /// Makes the children whose labels are known: a rate over one that appears with its first event misses that event.
+    fn begin_at_zero(&self) {
+        for result in ["accepted", "refused", "passing", "throttled", "draining"] {
+            self.handshakes.with_label_values(&[result]);
+        }
+        for path in ["local", "remote", "log"] {
+            self.delivered.with_label_values(&[path]);
+            self.delivery_seconds.with_label_values(&[path]);
+        }
+        for (verdict, reason) in [("current", ""), ("resumed", ""), ("reset", "too_far"), ("reset", "trimmed")] {
+            self.resumes.with_label_values(&[verdict, reason]);
+        }
+    }
+
+    /// Asks `probe` before each rendering. It must not wait, nor hold these metrics.
+    pub fn probe(&self, probe: impl Fn(&Series) + Send + Sync + 'static) {
+        self.probes.lock().push(Box::new(probe));
+    }
+
+    /// Measures the runtime's lag, for ever.
+    pub async fn watch_runtime(self) {
+        loop {
+            let due = Instant::now() + LAG_INTERVAL;
+            sleep(LAG_INTERVAL).await;
+            // Timers are exact to a millisecond, which is no lag.
+            let late = due.elapsed().saturating_sub(Duration::from_millis(1));
+            self.runtime_lag.observe(late.as_secs_f64());
+        }
+    }
+
     /// The text exposition format, version 0.0.4.
     ///
     /// # Errors
     /// If a collector yields something that can't be written; a defect.
     pub fn render(&self) -> prometheus::Result<String> {
+        for probe in &*self.probes.lock() {
+            probe(&self.0);
+        }
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }
@@ -149,6 +208,10 @@ fn counters(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCo
 
 fn gauge(name: &str, help: &str) -> prometheus::Result<IntGauge> {
     IntGauge::new(name, help)
+}
+
+fn fraction(name: &str, help: &str) -> prometheus::Result<Gauge> {
+    Gauge::new(name, help)
 }
 
 fn gauges(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {

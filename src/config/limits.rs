@@ -16,6 +16,8 @@ pub struct Limits {
     pub send: Quota,
     /// Events of one socket, in this node's memory.
     pub event: Quota,
+    /// Socket sessions of anybody, in this node's memory.
+    pub admission: Quota,
     /// Socket connections of one account, through Redis.
     pub handshake: Quota,
     /// Attempts to make one account from one address, through Redis.

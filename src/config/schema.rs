@@ -89,6 +89,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("limits.send.every", EVERY),
     Key::new("limits.event.burst", BURST),
     Key::new("limits.event.every", EVERY),
+    Key::new("limits.admission.burst", BURST),
+    Key::new("limits.admission.every", EVERY),
     Key::new("limits.handshake.burst", BURST),
     Key::new("limits.handshake.every", EVERY),
     Key::new("limits.sign_up.burst", BURST),

@@ -3,8 +3,8 @@
 use crate::{
     backplane::Backplane,
     model::{
-        MessageId, Result, UserId,
-        event::{Envelope, LogEntry},
+        Clock, MessageId, Result, UserId,
+        event::{Envelope, Event, LogEntry, Origin},
         position::Position,
     },
     recent::Recent,
@@ -18,22 +18,25 @@ pub struct Delivery {
     store: Store,
     backplane: Backplane,
     recent: Recent,
+    clock: Clock,
 }
 
 impl Delivery {
-    pub fn new(store: Store, backplane: Backplane, recent: Recent) -> Self {
-        Self { store, backplane, recent }
+    pub fn new(store: Store, backplane: Backplane, recent: Recent, clock: Clock) -> Self {
+        Self { store, backplane, recent, clock }
     }
 
     /// Notes that this node committed a message, for `hubbub doctor`, and goes on as [`Delivery::publish`].
-    pub fn publish_message(&self, message: MessageId, envelope: Envelope) {
-        self.recent.committed(message, &envelope.entries);
-        self.publish(envelope);
+    pub fn publish_message(&self, message: MessageId, event: Event, entries: Vec<(UserId, i64)>) {
+        self.recent.committed(message, &entries);
+        self.publish(event, entries);
     }
 
-    /// Tells the nodes of everybody concerned. Never waits, never fails: see the backplane's contract.
-    pub fn publish(&self, envelope: Envelope) {
-        self.backplane.publish(envelope);
+    /// Tells the nodes of everybody concerned of what was committed just now. Never waits, never fails: see the
+    /// backplane's contract.
+    pub fn publish(&self, event: Event, entries: Vec<(UserId, i64)>) {
+        let origin = Origin { committed_at: self.clock.micros(), remote: false };
+        self.backplane.publish(Envelope { event, entries, origin });
     }
 
     /// How far each log goes, from the primary database.

@@ -33,8 +33,10 @@ struct Inner {
     backplane: Backplane,
     config: config::Limits,
     sends: Buckets<UserId>,
+    admissions: Bucket,
     attempts: Mutex<HashMap<String, usize>>,
     refused_sends: IntCounter,
+    refused_admissions: IntCounter,
     refused_handshakes: IntCounter,
     refused_sign_ups: IntCounter,
     refused_log_ins: IntCounter,
@@ -54,8 +56,10 @@ impl Limits {
             backplane,
             config: config.clone(),
             sends: Buckets::default(),
+            admissions: Bucket::default(),
             attempts: Mutex::default(),
             refused_sends: refused("send"),
+            refused_admissions: refused("admission"),
             refused_handshakes: refused("handshake"),
             refused_sign_ups: refused("sign_up"),
             refused_log_ins: refused("log_in"),
@@ -69,6 +73,16 @@ impl Limits {
     pub fn send(&self, user: UserId) -> Result<()> {
         let taken = self.0.sends.take(&user, self.0.config.send, Instant::now());
         limited(taken, &self.0.refused_sends)
+    }
+
+    /// One more socket session on this node; in its memory. Before anything is known of whoever comes: what it protects is
+    /// the work of finding out, when all clients of a lost node come at once.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn admission(&self) -> Result<()> {
+        let taken = self.0.admissions.take(self.0.config.admission, Instant::now());
+        limited(taken, &self.0.refused_admissions)
     }
 
     /// One socket connection of this account; through the backplane.

@@ -6,7 +6,7 @@ use crate::{
     metrics::Metrics,
     model::{
         Clock, Error, MessageId, Result, UserId,
-        event::{Envelope, Event},
+        event::Event,
         message::{Draft, Message, NewMessage, Text},
     },
     store::Store,
@@ -87,8 +87,7 @@ impl Messages {
             return self.repeated(sent.message, receiver);
         }
         self.metrics.messages_accepted.inc();
-        let envelope = Envelope { event: Event::new_message(&sent.message)?, entries: sent.entries };
-        self.delivery.publish_message(sent.message.id, envelope);
+        self.delivery.publish_message(sent.message.id, Event::new_message(&sent.message)?, sent.entries);
         Ok(sent.message)
     }
 

@@ -3,11 +3,7 @@
 use super::delivery::Delivery;
 use crate::{
     lifecycle::Lifecycle,
-    model::{
-        Error, MessageId, Result, UserId,
-        conversation::ReadMark,
-        event::{Envelope, Event},
-    },
+    model::{Error, MessageId, Result, UserId, conversation::ReadMark, event::Event},
     store::Store,
 };
 
@@ -39,7 +35,7 @@ impl Reads {
         let outcome = self.store.mark_read(me, other, Some(up_to)).await?;
         let mark = outcome.mark.ok_or(Error::MessageNotFound)?;
         if let Some(seq) = outcome.seq {
-            self.delivery.publish(Envelope { event: Event::messages_read(&mark)?, entries: vec![(me, seq)] });
+            self.delivery.publish(Event::messages_read(&mark)?, vec![(me, seq)]);
         }
         Ok(mark)
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
-use super::{Error, Result, UserId, conversation::ReadMark, message::Message};
+use super::{Error, Result, Timestamp, UserId, conversation::ReadMark, message::Message};
 
 /// The kinds of numbered events. The number is what the store keeps; it is never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +69,7 @@ pub struct LogEntry {
     /// 1, 2, 3 … without gaps in each person's log.
     pub seq: i64,
     pub event: Event,
+    pub created_at: Timestamp,
 }
 
 /// An event and everybody whose log it is in: what nodes tell each other.
@@ -77,4 +78,14 @@ pub struct Envelope {
     pub event: Event,
     /// Whose log it is in, and under which number.
     pub entries: Vec<(UserId, i64)>,
+    pub origin: Origin,
+}
+
+/// Where an envelope comes from: for measuring and tracing, never for deciding.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// When it was committed, in microseconds since 1970 by the clock of the node that did; 0 when that is not known.
+    pub committed_at: i64,
+    /// Whether another node told it.
+    pub remote: bool,
 }

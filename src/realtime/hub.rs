@@ -12,6 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     connection::{Connection, LocalSocket},
     cursor::Offered,
+    meter::{Meter, Meters, Way},
     person::{Person, State},
     repair,
     transport::link::Cut,
@@ -43,13 +44,19 @@ struct Inner {
     lifecycle: Lifecycle,
     metrics: Metrics,
     emitted: [IntCounter; 3],
+    meters: Meters,
 }
 
 impl Hub {
     pub(super) fn new(services: Services, config: config::Realtime, lifecycle: Lifecycle, metrics: Metrics) -> Self {
         let emitted = ["newMessage", "messagesRead", "getOnlineUsers"].map(|name| metrics.emitted.with_label_values(&[name]));
-        let (people, sessions) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { people, sessions, services, config, lifecycle, metrics, emitted }))
+        let (people, sessions, meters) = (Mutex::default(), Mutex::default(), Meters::new(&metrics));
+        Self(Arc::new(Inner { people, sessions, services, config, lifecycle, metrics, emitted, meters }))
+    }
+
+    /// Counts what comes on one way.
+    pub(super) fn meter(&self, way: Way) -> &Meter {
+        self.0.meters.of(way)
     }
 
     pub(super) fn services(&self) -> &Services {

@@ -5,12 +5,15 @@
 //! - `join`: where a socket resumes, what it missed, and the switch to live.
 //! - `hub`: this node's sockets, by `person`; `cursor` is one person's place in their own log.
 //! - `pump`: pulls signals into the hub; `repair` reads from the log what they did not bring.
+//! - `meter`: what was delivered on which way, and how fast.
 //! - `online`: the list of who is online, coalesced.
 //! - `handlers`: what clients may say.
 
 use axum::Router;
+use rand::seq::SliceRandom;
 use socketioxide::{ParserConfig, SocketIo, handler::ConnectHandler};
 use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     config::{Config, origins::Origins},
@@ -26,6 +29,7 @@ mod handlers;
 mod handshake;
 mod hub;
 mod join;
+mod meter;
 mod online;
 mod person;
 mod pump;
@@ -78,27 +82,29 @@ impl Realtime {
         let desk = Arc::new(handshake::Desk::new(services.clone(), hub.clone(), config, metrics.clone()));
         io.ns("/", desk.clone().connected().with(desk.admits()));
         let foreign = Foreign::new(config, lifecycle, metrics);
-        let transport = Transport::new(engine, foreign, origins, limits, lifecycle.clone());
+        let admission = services.limits.clone();
+        let transport = Transport::new(engine, foreign, origins, limits, admission, lifecycle.clone(), metrics.clone());
         pump::start(&hub, services, signals, config, lifecycle);
         online::start(&hub, services, config, lifecycle);
         let routes = transport.clone().router();
         (Self { hub, transport }, routes)
     }
 
-    /// Takes no new sessions and closes the transports of all sockets, spread evenly over `spread`: stock clients come
-    /// back by themselves, elsewhere, and not all at once.
+    /// Takes no new sessions and closes the transports of all sockets, evenly over `spread` and in random order: stock
+    /// clients come back by themselves, elsewhere, and not all at once.
     pub async fn drain(&self, spread: Duration) {
         self.transport.close();
-        let sockets = self.hub.sockets();
-        let pause = spread.checked_div(u32::try_from(sockets.len()).unwrap_or(u32::MAX)).unwrap_or_default();
+        let mut sockets = self.hub.sockets();
+        sockets.shuffle(&mut rand::rng());
         tracing::info!(sockets = sockets.len(), spread_ms = spread.as_millis() as u64, "closing sockets");
-        // Timers are exact to a millisecond: with many sockets, several go at each tick.
-        let wave = (Duration::from_millis(10).as_nanos() / pause.as_nanos().max(1)).max(1) as usize;
-        for sockets in sockets.chunks(wave) {
-            for socket in sockets {
-                socket.link().cut(Cut::Drain);
-            }
-            tokio::time::sleep(pause * u32::try_from(sockets.len()).unwrap_or(u32::MAX)).await;
+        let left = &self.hub.metrics().drain_sockets_left;
+        left.set(sockets.len() as i64);
+        let (begin, slot) = (Instant::now(), spread.div_f64(sockets.len().max(1) as f64));
+        for (nth, socket) in sockets.iter().enumerate() {
+            // Somewhere in its slot: a beat that is too even would meet the clients' own pauses.
+            sleep_until(begin + slot.mul_f64(nth as f64 + rand::random::<f64>())).await;
+            socket.link().cut(Cut::Drain);
+            left.dec();
         }
         // Those that came in through the door while it was closing.
         for socket in self.hub.sockets() {

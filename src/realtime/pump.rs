@@ -10,6 +10,7 @@ use tokio::{
 use super::{
     CENSUS_INTERVAL,
     hub::{How, Hub},
+    meter::Way,
     repair,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
         sessions::Sessions,
     },
     lifecycle::Lifecycle,
-    model::Clock,
+    model::{Clock, event::Envelope},
 };
 
 /// Starts the tasks; they end with the node.
@@ -33,13 +34,14 @@ pub(super) fn start(hub: &Hub, services: &Services, signals: Signals, config: &C
 }
 
 async fn pull(hub: Hub, sessions: Sessions, mut signals: Signals, due: Arc<Notify>) {
-    let delivered = hub.metrics().delivered.with_label_values(&["hint"]);
+    let clock = hub.services().clock.clone();
     while let Some(signal) = signals.recv().await {
         match signal {
-            Signal::Envelope(envelope) => {
-                for (user, seq) in envelope.entries {
-                    if hub.offer(user, seq, &envelope.event, How::Hint) {
-                        delivered.inc();
+            Signal::Envelope(Envelope { event, entries, origin }) => {
+                let meter = hub.meter(if origin.remote { Way::Remote } else { Way::Local });
+                for (user, seq) in entries {
+                    if hub.offer(user, seq, &event, How::Hint) {
+                        meter.delivered((clock.micros() - origin.committed_at) as f64 / 1e6);
                     }
                 }
             }

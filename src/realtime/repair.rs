@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{
     hub::{How, Hub},
+    meter::Way,
     person::Person,
 };
 use crate::model::{Result, UserId, position::Position};
@@ -62,6 +63,8 @@ pub(super) async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
         for entry in entries {
             if hub.offer(person.id, entry.seq, &entry.event, How::Log) {
                 hub.metrics().gaps_repaired.inc();
+                let age = hub.services().clock.now() - entry.created_at;
+                hub.meter(Way::Log).delivered(age.as_seconds_f64());
             }
         }
         if read < PAGE {

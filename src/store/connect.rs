@@ -3,6 +3,7 @@
 use super::failure::{Class, Failure, classify};
 use crate::{
     config,
+    metrics::Metrics,
     model::{Error, Result},
 };
 use sea_orm::{
@@ -45,15 +46,39 @@ pub(super) async fn open(config: &config::Database) -> Result<Pools> {
 }
 
 async fn open_postgres(config: &config::Database) -> Result<Pools> {
-    let writers = config.writers.max(1).saturating_add(small_writes(config));
+    let writers = postgres_writes(config);
     let write = connect(config, postgres(config, writers)).await?;
     let read = connect(config, postgres(config, config.read_connections)).await?;
     Ok(Pools { read, write, connections: writers.max(config.read_connections), lock_file: None })
 }
 
-/// Connections for log-ins, read marks and the like, beside those of the batch writers.
-fn small_writes(config: &config::Database) -> u32 {
-    config.writers.max(2)
+impl Pools {
+    /// Lets the metrics show how many connections there are, and how many are at work.
+    pub(super) fn show(&self, config: &config::Database, metrics: &Metrics) {
+        for (name, pool) in [("read", &self.read), ("write", &self.write)] {
+            let look: Box<dyn Fn() -> (u32, usize) + Send + Sync> = if config.is_sqlite() {
+                let pool = pool.get_sqlite_connection_pool().clone();
+                Box::new(move || (pool.size(), pool.num_idle()))
+            } else {
+                let pool = pool.get_postgres_connection_pool().clone();
+                Box::new(move || (pool.size(), pool.num_idle()))
+            };
+            metrics.probe(move |series| {
+                let (size, idle) = look();
+                let (size, idle) = (i64::from(size), idle as i64);
+                series.database_connections.with_label_values(&[name, "idle"]).set(idle);
+                series.database_connections.with_label_values(&[name, "used"]).set((size - idle).max(0));
+            });
+        }
+        let writes = if config.is_sqlite() { 1 } else { postgres_writes(config) };
+        metrics.database_limit.with_label_values(&["read"]).set(i64::from(config.read_connections));
+        metrics.database_limit.with_label_values(&["write"]).set(i64::from(writes));
+    }
+}
+
+/// Connections for the batch writers, and beside them for log-ins, read marks and the like.
+fn postgres_writes(config: &config::Database) -> u32 {
+    config.writers.max(1).saturating_add(config.writers.max(2))
 }
 
 fn postgres(config: &config::Database, connections: u32) -> ConnectOptions {

@@ -56,7 +56,7 @@ impl Store {
     /// [`Error::Unavailable`]; [`Error::Internal`] if an entry can't be read, which would be a defect.
     pub async fn entries_after(&self, user: UserId, after: i64, limit: u64) -> Result<Vec<LogEntry>> {
         const ENTRIES: &str = concat!(
-            "SELECT e.seq AS e_seq, e.kind AS e_kind, e.data AS e_data, ",
+            "SELECT e.seq AS e_seq, e.kind AS e_kind, e.data AS e_data, e.created_at AS e_created_at, ",
             message_columns!(),
             " FROM user_events e LEFT JOIN messages m ON m.id = e.ref WHERE e.user_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3"
         );
@@ -80,5 +80,5 @@ fn entry_in(row: &QueryResult, user: UserId) -> Result<LogEntry, Failure> {
             Event { kind, payload: Arc::from(payload) }
         }
     };
-    Ok(LogEntry { user, seq, event })
+    Ok(LogEntry { user, seq, event, created_at: row.try_get("", "e_created_at")? })
 }

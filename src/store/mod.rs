@@ -123,6 +123,7 @@ impl Store {
     /// refuses for good (a wrong URL or password).
     pub async fn connect(config: &config::Database, clock: Clock, metrics: Metrics, tracker: &TaskTracker) -> Result<Self> {
         let pools = connect::open(config).await?;
+        pools.show(config, &metrics);
         let writer = Writer::start(config, pools.write.clone(), metrics.clone(), tracker);
         metrics.database_up.set(1);
         Ok(Self {

@@ -3,6 +3,7 @@
 
 mod bench;
 mod logs;
+mod migrating;
 mod outage;
 mod paging;
 mod sending;

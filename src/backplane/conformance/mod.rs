@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     model::{
         Clock, MessageId, NodeId, SessionId, UserId,
-        event::{Envelope, Event, EventKind},
+        event::{Envelope, Event, EventKind, Origin},
     },
     recent::{Recent, What},
 };
@@ -148,7 +148,7 @@ fn cluster() -> Cluster {
 fn envelope(users: &[UserId]) -> Envelope {
     let payload = RawValue::from_string(r#"{"text":"hello"}"#.to_owned()).expect("json");
     let event = Event { kind: EventKind::NewMessage, payload: Arc::from(payload) };
-    Envelope { event, entries: users.iter().map(|user| (*user, 1)).collect() }
+    Envelope { event, entries: users.iter().map(|user| (*user, 1)).collect(), origin: Origin::default() }
 }
 
 fn quota(burst: u32) -> Quota {

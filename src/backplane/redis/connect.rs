@@ -3,7 +3,7 @@
 
 use fred::{
     clients::{Client, Pool, SubscriberClient},
-    interfaces::ClientLike,
+    interfaces::{ClientLike, MetricsInterface},
     types::{
         Builder, RespVersion,
         config::{Config, ReconnectPolicy, UnresponsiveConfig},
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config,
     lifecycle::Lifecycle,
+    metrics::Metrics,
     model::{Error, Result},
 };
 
@@ -84,6 +85,19 @@ impl Link {
             self.supervise(client.clone(), lifecycle);
         }
         self.supervise(self.subscriber.clone(), lifecycle);
+    }
+
+    /// Lets the metrics show how the connections are. They get handles of their own, which keep nothing alive.
+    pub(super) fn show(&self, metrics: &Metrics) {
+        let (clients, subscriber) = (self.pool.clients().to_vec(), self.subscriber.clone());
+        metrics.probe(move |series| {
+            let up = clients.iter().filter(|client| client.is_connected()).count() + usize::from(subscriber.is_connected());
+            let (up, all) = (up as i64, clients.len() as i64 + 1);
+            series.redis_connections.with_label_values(&["up"]).set(up);
+            series.redis_connections.with_label_values(&["down"]).set(all - up);
+            let queued = clients.iter().map(MetricsInterface::command_queue_len).sum::<usize>() + subscriber.command_queue_len();
+            series.redis_queued_commands.set(queued as i64);
+        });
     }
 
     /// The connection for writes that must stay in order.

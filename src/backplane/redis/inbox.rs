@@ -210,7 +210,7 @@ pub(super) async fn watch(inner: Arc<Inner>) {
     loop {
         ticks.tick().await;
         let age = inner.inbox.beacon_age();
-        inner.metrics.beacon_age_ms.set(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        inner.metrics.beacon_age.set(age.as_secs_f64());
         if age > inner.cluster.deaf_after && !inner.inbox.deaf.swap(true, Ordering::Relaxed) {
             tracing::warn!(?age, "the node does not hear its own beacon");
             inner.metrics.backplane_deaf.set(1);

@@ -128,6 +128,7 @@ impl Redis {
             closing: CancellationToken::new(),
         });
         inner.link.start(lifecycle);
+        inner.link.show(&inner.metrics);
         inner.spawn(inbox::listen(inner.clone()));
         inner.spawn(inbox::watch(inner.clone()));
         inner.spawn(keeper::run(inner.clone()));

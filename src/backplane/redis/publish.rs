@@ -224,7 +224,7 @@ fn address(envelopes: &[Envelope], places: &HashMap<UserId, Vec<NodeId>>, own: N
         let mut told: HashMap<NodeId, Told> = HashMap::new();
         for entry in &envelope.entries {
             for node in places.get(&entry.0).into_iter().flatten().filter(|node| **node != own) {
-                told.entry(*node).or_insert_with(|| Told::new(&envelope.event, Vec::new())).push(*entry);
+                told.entry(*node).or_insert_with(|| Told::of(envelope)).push(*entry);
             }
         }
         for (node, told) in told {

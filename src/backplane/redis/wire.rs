@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::{
     NodeId, SessionId, UserId,
-    event::{Envelope, Event, EventKind},
+    event::{Envelope, Event, EventKind, Origin},
     presence::PresenceDelta,
 };
 
@@ -33,12 +33,17 @@ pub(super) enum Note {
 pub(super) struct Told {
     kind: i16,
     entries: Vec<(UserId, i64)>,
+    /// [`Origin::committed_at`].
+    #[serde(default)]
+    at: i64,
     payload: Arc<RawValue>,
 }
 
 impl Told {
-    pub(super) fn new(event: &Event, entries: Vec<(UserId, i64)>) -> Self {
-        Self { kind: event.kind as i16, entries, payload: event.payload.clone() }
+    /// Of this envelope, without entries yet.
+    pub(super) fn of(envelope: &Envelope) -> Self {
+        let Envelope { event, origin, .. } = envelope;
+        Self { kind: event.kind as i16, entries: Vec::new(), at: origin.committed_at, payload: event.payload.clone() }
     }
 
     /// Adds an entry of the same event.
@@ -49,7 +54,8 @@ impl Told {
     /// `None` for a kind of event that only a newer hubbub knows.
     pub(super) fn into_envelope(self) -> Option<Envelope> {
         let kind = EventKind::try_from(self.kind).ok()?;
-        Some(Envelope { event: Event { kind, payload: self.payload }, entries: self.entries })
+        let origin = Origin { committed_at: self.at, remote: true };
+        Some(Envelope { event: Event { kind, payload: self.payload }, entries: self.entries, origin })
     }
 }
 
@@ -79,9 +85,11 @@ mod tests {
         let payload = Arc::from(RawValue::from_string(text.to_owned()).expect("json"));
         let event = Event { kind: EventKind::NewMessage, payload };
         let user = UserId::new();
+        let origin = Origin { committed_at: 1_700_000_000_000_001, remote: false };
+        let mut told = Told::of(&Envelope { event, entries: Vec::new(), origin });
+        told.push((user, 3));
 
-        let message =
-            format!("42|{}", encode(&[Note::Beacon(7), Note::Envelope(Told::new(&event, vec![(user, 3)]))]).expect("writes"));
+        let message = format!("42|{}", encode(&[Note::Beacon(7), Note::Envelope(told)]).expect("writes"));
 
         let (number, notes) = split(&message).expect("ours");
         assert_eq!(number, 42);
@@ -90,6 +98,7 @@ mod tests {
         let Some(Note::Envelope(told)) = notes.next() else { panic!("an envelope was written") };
         let envelope = told.into_envelope().expect("a known kind");
         assert_eq!((envelope.event.payload.get(), envelope.entries), (text, vec![(user, 3)]));
+        assert_eq!((envelope.origin.committed_at, envelope.origin.remote), (1_700_000_000_000_001, true));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::{
     net::TcpStream,
@@ -33,12 +34,14 @@ use self::{
     foreign::Foreign,
     link::{Link, Links},
     polling::Claim,
-    stream::{Guarded, Limits},
+    stream::Guarded,
 };
 use crate::{
     config::{self, origins::Origins},
+    domain::limits::Limits,
     lifecycle::Lifecycle,
-    model::session::cookie_token,
+    metrics::Metrics,
+    model::{Error, session::cookie_token},
 };
 
 pub(super) mod foreign;
@@ -76,7 +79,9 @@ struct Inner {
     foreign: Option<Foreign>,
     origins: Origins,
     config: config::Realtime,
+    limits: Limits,
     lifecycle: Lifecycle,
+    metrics: Metrics,
     closed: AtomicBool,
 }
 
@@ -87,12 +92,15 @@ impl Transport {
         foreign: Option<Foreign>,
         origins: Origins,
         config: config::Realtime,
+        limits: Limits,
         lifecycle: Lifecycle,
+        metrics: Metrics,
     ) -> Self {
         let (closer, closing) = mpsc::channel(CLOSER_QUEUE);
         lifecycle.spawn(close_sessions(engine.clone(), closing));
         let links = Links::new(closer);
-        Self(Arc::new(Inner { engine, links, foreign, origins, config, lifecycle, closed: AtomicBool::new(false) }))
+        let closed = AtomicBool::new(false);
+        Self(Arc::new(Inner { engine, links, foreign, origins, config, limits, lifecycle, metrics, closed }))
     }
 
     pub(super) fn router(self) -> Router {
@@ -112,8 +120,8 @@ impl Transport {
         let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null"));
         if !self.0.origins.allows(origin, host) {
             Some(refuse(StatusCode::FORBIDDEN, "4", "Origin not allowed: add it to CLIENT_URL"))
-        } else if opens && self.0.closed.load(Ordering::Acquire) {
-            Some(refuse(StatusCode::SERVICE_UNAVAILABLE, "4", "This node is shutting down"))
+        } else if opens {
+            self.turns_away()
         } else {
             None
         }
@@ -126,6 +134,22 @@ impl Transport {
         let is_here = self.0.links.find(sid).is_some();
         let holder = sealed.filter(|_| !is_here).and_then(|sealed| foreign.holder(sid, sealed));
         (sid, holder.map(|holder| (foreign, holder)))
+    }
+
+    /// Why no new session may begin now, if so. Never by a CONNECT_ERROR: a stock client comes back after a failed request,
+    /// and after its next pause it may be let in, or be on another node.
+    fn turns_away(&self) -> Option<Response> {
+        let (result, why, patience) = if self.0.closed.load(Ordering::Acquire) {
+            ("draining", "This node is shutting down", Duration::from_secs(1))
+        } else if let Err(Error::RateLimited { retry_after }) = self.0.limits.admission() {
+            ("throttled", "Too many clients connect at once", retry_after)
+        } else {
+            return None;
+        };
+        self.0.metrics.handshakes.with_label_values(&[result]).inc();
+        let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "4", why);
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(patience.as_secs().max(1)));
+        Some(answer)
     }
 
     async fn polling(&self, request: Request, sid: Option<&str>) -> Response {
@@ -200,7 +224,7 @@ impl Transport {
         let upgraded = hyper::upgrade::on(&mut request);
         let mut engine = self.0.engine.clone();
         let config = &self.0.config;
-        let limits = Limits { write: config.write_timeout, silence: config.ping_interval + config.ping_timeout };
+        let limits = stream::Limits { write: config.write_timeout, silence: config.ping_interval + config.ping_timeout };
         let patience = config.upgrade_timeout;
         self.0.lifecycle.spawn(async move {
             let Ok(upgraded) = upgraded.await else { return };

@@ -65,6 +65,11 @@ impl Bench {
         Self { clock: Clock::shifted(), metrics: Metrics::new().expect("metrics"), config, tracker: TaskTracker::new(), kind }
     }
 
+    /// Where the database is.
+    pub(super) fn url(&self) -> &str {
+        &self.config.url
+    }
+
     /// A store whose schema is not touched.
     pub(super) async fn connect(&self) -> Store {
         self.tuned(|_| ()).await
