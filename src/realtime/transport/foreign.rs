@@ -20,7 +20,7 @@ use axum::{
 use http_body_util::{BodyExt, Limited};
 use prometheus::IntCounter;
 use reqwest::{Client, redirect::Policy};
-use std::{net::SocketAddr, time::Duration};
+use std::{error::Error, net::SocketAddr, time::Duration};
 
 use super::{seal::Seal, unknown_session};
 use crate::{
@@ -62,14 +62,12 @@ pub(in crate::realtime) struct Foreign {
 /// Why there is no answer of the other node.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error(transparent)]
-    Unreachable(#[from] reqwest::Error),
+    #[error("{0}")]
+    Unreachable(String),
     #[error("it is no answer of an engine: {0}")]
     Strange(StatusCode),
     #[error("the answer can't be read: {0}")]
-    Broken(Box<dyn std::error::Error + Send + Sync>),
-    #[error("this node is shutting down")]
-    Leaving,
+    Broken(Box<dyn Error + Send + Sync>),
 }
 
 impl Foreign {
@@ -126,9 +124,11 @@ impl Foreign {
             Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
         };
+        // What a client says is passed on in no time; only polls wait.
+        let waits = head.method == Method::GET;
         let answer = tokio::select! {
             answer = self.forward(holder, head, body) => answer,
-            () = self.leaves() => Err(Failure::Leaving),
+            () = self.leaves(), if waits => return unknown_session(),
         };
         match answer {
             Ok(answer) => {
@@ -137,8 +137,7 @@ impl Foreign {
             }
             Err(failure) => {
                 self.failed.inc();
-                let cause = std::error::Error::source(&failure).map(tracing::field::display);
-                tracing::debug!(%holder, %failure, cause, "a poll of another node's session was not answered");
+                tracing::debug!(%holder, %failure, "a poll of another node's session was not answered");
                 unknown_session()
             }
         }
@@ -150,7 +149,7 @@ impl Foreign {
         if let Some(kind) = head.headers.get(header::CONTENT_TYPE) {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let answer: axum::http::Response<reqwest::Body> = request.send().await?.into();
+        let answer: axum::http::Response<reqwest::Body> = request.send().await.map_err(unreachable)?.into();
         let (head, body) = answer.into_parts();
         // Another program may have got the address since: what doesn't look like an engine's is no answer.
         if !(is_text(&head.headers) && head.status == StatusCode::OK || head.status.is_client_error()) {
@@ -166,8 +165,8 @@ impl Foreign {
         Ok(answer)
     }
 
-    /// Resolves when this node shuts down and the polls that wait at others through it have to move on: not all at once,
-    /// and before it waits for running requests.
+    /// Resolves when this node shuts down and a poll that waits at another through it has to move on: not all at once, and
+    /// before the node waits for running requests.
     async fn leaves(&self) {
         self.lifecycle.drained().await;
         let wait = self.drain.notice + self.drain.spread.mul_f64(rand::random());
@@ -186,6 +185,17 @@ pub(super) fn split(said: &str) -> (&str, Option<&str>) {
 /// Whether it is a request that can be passed on; the engine answers others by itself, whatever session they name.
 pub(super) fn is_poll(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::POST)
+}
+
+/// Says what lies at the bottom: the errors above it say only that there was a request. Its URL, with the session's id,
+/// is a secret.
+fn unreachable(error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    let mut cause: &dyn Error = &error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    Failure::Unreachable(if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() })
 }
 
 fn is_text(headers: &HeaderMap) -> bool {
