@@ -50,8 +50,8 @@ impl Seal {
         let opened = self.key.open_in_place(self.nonce(sid)?, Aad::from(sid), &mut bytes).ok()?;
         let (ip, port) = opened.split_last_chunk::<2>()?;
         let ip = match ip.len() {
-            4 => IpAddr::from(<[u8; 4]>::try_from(&*ip).ok()?),
-            _ => IpAddr::from(<[u8; 16]>::try_from(&*ip).ok()?),
+            4 => IpAddr::from(<[u8; 4]>::try_from(ip).ok()?),
+            _ => IpAddr::from(<[u8; 16]>::try_from(ip).ok()?),
         };
         Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
     }
