@@ -137,13 +137,14 @@ fn stores(config: &Config, checks: &mut Checks<'_>) {
         "this names no place for images",
         "expected file://folder or s3://bucket/prefix",
     );
-    let endpoint = &media.s3_endpoint;
-    checks.refuse_if(
-        !(endpoint.is_empty() || endpoint.starts_with("http://") || endpoint.starts_with("https://")),
-        "media.s3_endpoint",
-        "this is not an HTTP address",
-        "expected http://host:port or https://host",
-    );
+    for (key, endpoint) in [("media.s3_endpoint", &media.s3_endpoint), ("tracing.otlp_endpoint", &config.tracing.otlp_endpoint)] {
+        checks.refuse_if(
+            !(endpoint.is_empty() || endpoint.starts_with("http://") || endpoint.starts_with("https://")),
+            key,
+            "this is not an HTTP address",
+            "expected http://host:port or https://host",
+        );
+    }
 }
 
 fn secret(config: &Config, checks: &mut Checks<'_>) {

@@ -1,7 +1,7 @@
 //! Every key: what it takes, and which environment variables set it. `config/default.toml` holds the same keys with
 //! their defaults and their manual; a test compares the two.
 
-use super::value::Kind::{self, Address, Choice, Count, Flag, List, Size, Text, Time};
+use super::value::Kind::{self, Address, Choice, Count, Flag, List, Share, Size, Text, Time};
 
 /// One configurable value.
 #[derive(Debug)]
@@ -131,6 +131,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("drain.notice", Time("0ms", "10m")),
     Key::new("drain.spread", Time("0ms", "10m")),
     Key::new("drain.finish", Time("0ms", "10m")),
+    Key::new("tracing.otlp_endpoint", Text).shown_as(Secrecy::Url),
+    Key::new("tracing.sample", Share),
 ];
 
 /// The key of a path.
