@@ -195,6 +195,13 @@ fn times(config: &Config, checks: &mut Checks<'_>) {
         "the requests that the last closed sockets make again would be cut off",
         "expected some seconds, or drain.spread = \"0s\" as well to stop at once",
     );
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    checks.refuse_if(
+        !cluster.shed_cookie.chars().all(is_token),
+        "cluster.shed_cookie",
+        "this is no name of a cookie",
+        "expected the name alone, such as HUBNODE",
+    );
     checks.refuse_if(
         config.limits.deadline > config.redis.timeout,
         "limits.deadline",

@@ -16,4 +16,11 @@ pub struct Cluster {
     pub deaf_after: Duration,
     /// How often revoked sessions are looked up.
     pub revocation_poll: Duration,
+    /// Whether a node closes sockets that it has beyond its share, so that they move to others.
+    pub shed: bool,
+    /// How long it must have had too many, and over how long it closes them.
+    pub shed_after: Duration,
+    pub shed_over: Duration,
+    /// The load balancer's cookie that keeps a client on its node; empty: there is none.
+    pub shed_cookie: String,
 }

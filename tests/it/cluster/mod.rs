@@ -4,3 +4,4 @@ mod across_nodes;
 mod concurrency;
 mod degradation;
 mod outages;
+mod shedding;
