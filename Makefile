@@ -9,7 +9,7 @@ with = tests/services/with.sh
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ## start one node on http://127.0.0.1:3000 with SQLite in data/: needs nothing installed
@@ -43,6 +43,22 @@ soak: services ## the same for SECONDS=300 or as long as you like; adds up in do
 	$(if $(HUBBUB_BIN)$(filter node,$(SYSTEM)),,$(CARGO) build --release)
 	$(if $(filter node,$(SYSTEM)),cd bench/node-peer && npm ci --no-audit --no-fund --loglevel=error)
 	cd tests/client && HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) node faults/soak.mjs
+
+.PHONY: image
+image: ## build the container image localhost/hubbub:ci and its SBOM (BASE=debian: without a registry; HUBBUB_BIN=)
+	$(if $(HUBBUB_BIN),,$(CARGO) build --release)
+	tests/deploy/image.sh
+
+.PHONY: k8s-check
+k8s-check: ## check manifests, alert rules and the dashboard without a cluster (HUBBUB_BIN=, METRICS=file with a scrape)
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	tests/deploy/monitoring/rules.sh
+	HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/debug/hubbub) tests/deploy/k8s-check.sh
+
+.PHONY: sizing
+sizing: services ## measure what a node needs, for docs/sizing.md (SIZING="--sockets 0,5000 --rates 250,500"; HUBBUB_BIN=)
+	$(if $(HUBBUB_BIN),,$(CARGO) build --release)
+	HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) node bench/sizing/sizing.mjs $(SIZING)
 
 .PHONY: services
 services:

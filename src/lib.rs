@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! commands -> app -> http, realtime -> domain -> store, backplane, blobs -> model
-//!                    config, metrics, lifecycle, recent: below all of them
+//!                    config, metrics, lifecycle, recent, trace: below all of them
 //! ```
 //!
 //! - [`model`]: pure types and rules.
@@ -14,6 +14,7 @@
 //! - [`domain`]: one service a feature; the only layer that puts store, backplane and blobs together.
 //! - [`http`] and [`realtime`]: the edges: extract, call one domain method, shape the answer.
 //! - [`recent`]: what this node did lately, for `hubbub doctor`.
+//! - [`trace`]: the steps of a message's way; [`telemetry`]: logs, and the export of those steps.
 //! - [`app`]: builds each part once. [`commands`]: the command line.
 //!
 //! `docs/ARCHITECTURE.md` says why.
@@ -33,3 +34,4 @@ pub mod recent;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;

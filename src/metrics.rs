@@ -141,6 +141,8 @@ series! {
     draining: gauge("draining") -> IntGauge;
     /// Sockets that the drain still has to close.
     drain_sockets_left: gauge("drain_sockets_left") -> IntGauge;
+    /// Sockets closed because this node held more than its share.
+    shed: counter("sockets_shed_total") -> IntCounter;
     /// How late the runtime's timers fire: time that ready tasks wait for a thread.
     runtime_lag: histogram("runtime_lag_seconds", TIMES) -> Histogram;
 }
@@ -153,7 +155,7 @@ const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 impl Metrics {
     /// Makes the children whose labels are known: a rate over one that appears with its first event misses that event.
     fn begin_at_zero(&self) {
-        for result in ["accepted", "refused", "passing", "throttled", "draining"] {
+        for result in ["accepted", "refused", "passing", "throttled", "shed", "draining"] {
             self.handshakes.with_label_values(&[result]);
         }
         for path in ["local", "remote", "log"] {

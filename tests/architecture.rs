@@ -16,7 +16,7 @@ mod paths;
 const MAX_LINES: usize = 400;
 
 /// Below all others: they use nothing of the crate, but for `recent`, which speaks in the words of the model.
-const FOUNDATION: [&str; 6] = ["model", "config", "metrics", "lifecycle", "recent", "tls"];
+const FOUNDATION: [&str; 7] = ["model", "config", "metrics", "lifecycle", "recent", "tls", "trace"];
 /// What the edges may not reach past the domain.
 const RESOURCES: [&str; 3] = ["store", "backplane", "blobs"];
 const EDGES: [&str; 2] = ["http", "realtime"];
@@ -67,9 +67,9 @@ fn forbidden(from: &str, to: &str) -> Option<String> {
         "store" | "backplane" | "blobs" => {
             (foundation, "store, backplane, blobs -> model: they know neither each other nor anything above")
         }
-        "telemetry" => (matches!(to, "config" | "metrics"), "telemetry -> config, metrics"),
+        "telemetry" => (matches!(to, "config" | "tls" | "trace"), "telemetry -> config, tls, trace"),
         "recent" => (to == "model", "recent -> model"),
-        _ => (false, "model, config, metrics, lifecycle and tls are below all others and use none of them"),
+        _ => (false, "model, config, metrics, lifecycle, tls and trace are below all others and use none of them"),
     };
     (!allowed).then(|| rule.to_owned())
 }

@@ -252,6 +252,22 @@ impl Backplane {
         }
     }
 
+    /// Lets the others know how many sockets this node holds; `None`: it takes no more and leaves. At the next beat.
+    pub fn holds(&self, sockets: Option<u64>) {
+        match self {
+            Self::Local(_) => {}
+            Self::Redis(redis) => redis.holds(sockets),
+        }
+    }
+
+    /// How many sockets each of the other nodes holds that take more; `None` when nobody can be asked.
+    pub async fn loads(&self) -> Option<Vec<u64>> {
+        match self {
+            Self::Local(_) => Some(Vec::new()),
+            Self::Redis(redis) => redis.loads().await,
+        }
+    }
+
     /// Forgets a dead node: its people, its inbox, its lease. Of several callers one does the work; all nodes then
     /// reconcile.
     pub async fn sweep(&self, node: NodeId) {

@@ -12,7 +12,7 @@ use crate::{app::App, config::Config, telemetry};
 
 /// Runs the hub until a signal, then drains it.
 pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
-    telemetry::start(&config.log)?;
+    let traces = telemetry::start_with_traces(&config.log, &config.tracing)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     // The two lines that scripts and people look for; logs go to standard error. The first comes before the node serves: whoever
@@ -31,6 +31,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
         () = app.shut_down() => {}
         _ = interrupt.recv() => tracing::warn!("stopped without draining"),
     }
+    traces.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 

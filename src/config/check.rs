@@ -144,13 +144,14 @@ fn stores(config: &Config, checks: &mut Checks<'_>) {
         "this names no place for images",
         "expected file://folder or s3://bucket/prefix",
     );
-    let endpoint = &media.s3_endpoint;
-    checks.refuse_if(
-        !(endpoint.is_empty() || endpoint.starts_with("http://") || endpoint.starts_with("https://")),
-        "media.s3_endpoint",
-        "this is not an HTTP address",
-        "expected http://host:port or https://host",
-    );
+    for (key, endpoint) in [("media.s3_endpoint", &media.s3_endpoint), ("tracing.otlp_endpoint", &config.tracing.otlp_endpoint)] {
+        checks.refuse_if(
+            !(endpoint.is_empty() || endpoint.starts_with("http://") || endpoint.starts_with("https://")),
+            key,
+            "this is not an HTTP address",
+            "expected http://host:port or https://host",
+        );
+    }
 }
 
 fn secret(config: &Config, checks: &mut Checks<'_>) {
@@ -200,6 +201,13 @@ fn times(config: &Config, checks: &mut Checks<'_>) {
         "drain.finish",
         "the requests that the last closed sockets make again would be cut off",
         "expected some seconds, or drain.spread = \"0s\" as well to stop at once",
+    );
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    checks.refuse_if(
+        !cluster.shed_cookie.chars().all(is_token),
+        "cluster.shed_cookie",
+        "this is no name of a cookie",
+        "expected the name alone, such as HUBNODE",
     );
     checks.refuse_if(
         config.limits.deadline > config.redis.timeout,

@@ -18,6 +18,13 @@ pub struct Cluster {
     pub revocation_poll: Duration,
     /// `IP:port` at which the other nodes reach this node's public port. Empty: polling sessions are not forwarded.
     pub address: String,
+    /// Whether a node closes sockets that it has beyond its share, so that they move to others.
+    pub shed: bool,
+    /// How long it must have had too many, and over how long it closes them.
+    pub shed_after: Duration,
+    pub shed_over: Duration,
+    /// The load balancer's cookie that keeps a client on its node; empty: there is none.
+    pub shed_cookie: String,
 }
 
 impl Cluster {

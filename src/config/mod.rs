@@ -27,6 +27,7 @@ pub mod secret;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod tracing;
 mod value;
 
 pub use auth::{Auth, CookieSecure, MIN_SECRET_BYTES};
@@ -43,6 +44,7 @@ pub use ops::Ops;
 pub use presence::Presence;
 pub use realtime::Realtime;
 pub use redis::Redis;
+pub use tracing::Tracing;
 
 /// Everything that can be configured, checked. One section a subsystem.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,6 +61,7 @@ pub struct Config {
     pub presence: Presence,
     pub cluster: Cluster,
     pub drain: Drain,
+    pub tracing: Tracing,
     /// Where each value came from, for [`Config::describe`].
     #[serde(skip)]
     settings: load::Settings,

@@ -1,7 +1,7 @@
 //! Every key: what it takes, and which environment variables set it. `config/default.toml` holds the same keys with
 //! their defaults and their manual; a test compares the two.
 
-use super::value::Kind::{self, Address, Choice, Count, Flag, List, Size, Text, Time};
+use super::value::Kind::{self, Address, Choice, Count, Flag, List, Share, Size, Text, Time};
 
 /// One configurable value.
 #[derive(Debug)]
@@ -129,9 +129,15 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("cluster.deaf_after", Time("100ms", "5m")),
     Key::new("cluster.revocation_poll", Time("10ms", "900ms")),
     Key::new("cluster.address", Text),
+    Key::new("cluster.shed", Flag),
+    Key::new("cluster.shed_after", Time("100ms", "1d")),
+    Key::new("cluster.shed_over", Time("100ms", "1d")),
+    Key::new("cluster.shed_cookie", Text),
     Key::new("drain.notice", Time("0ms", "10m")),
     Key::new("drain.spread", Time("0ms", "10m")),
     Key::new("drain.finish", Time("0ms", "10m")),
+    Key::new("tracing.otlp_endpoint", Text).shown_as(Secrecy::Url),
+    Key::new("tracing.sample", Share),
 ];
 
 /// The key of a path.

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Address,
     Flag,
     List,
+    /// A part of a whole, from 0.0 to 1.0.
+    Share,
     /// A plain number, from … to ….
     Count(i64, i64),
     /// Bytes: a plain number or `64KiB`, `5MiB` …, from … to ….
@@ -50,6 +52,15 @@ impl Kind {
                 _ => None,
             },
             Self::List => list(raw),
+            Self::Share => {
+                let share = match raw {
+                    Raw::Toml(Value::Float(share)) => Some(*share),
+                    _ => integer(raw)
+                        .map(|whole| whole as f64)
+                        .or_else(|| text?.parse().ok().filter(|_| matches!(raw, Raw::Environment(_)))),
+                };
+                share.filter(|share| (0.0..=1.0).contains(share)).map(Value::Float)
+            }
             Self::Count(least, most) => integer(raw).filter(|number| (least..=most).contains(number)).map(Value::Integer),
             Self::Size(least, most) => {
                 let bytes = integer(raw).and_then(|bytes| u64::try_from(bytes).ok()).or_else(|| size(text?));
@@ -74,6 +85,7 @@ impl Kind {
             Self::Address => "expected an IP address such as 0.0.0.0 or 127.0.0.1".to_owned(),
             Self::Flag => "expected true or false".to_owned(),
             Self::List => "expected a list of texts (comma-separated in the environment)".to_owned(),
+            Self::Share => "expected a share from 0.0 to 1.0".to_owned(),
             Self::Count(least, most) => format!("expected a number from {least} to {most}"),
             Self::Size(least, most) => format!("expected a size from {least} to {most}, such as 512KiB"),
             Self::Time(least, most) => {
@@ -140,6 +152,7 @@ pub(super) fn show(kind: Kind, value: &Value) -> String {
         }
         (Kind::Size(..), Value::Integer(bytes)) => quote(&in_units(u64::try_from(*bytes).unwrap_or_default(), &SIZES)),
         (_, Value::Integer(number)) => number.to_string(),
+        (_, Value::Float(share)) => format!("{share:?}"),
         (_, Value::Boolean(flag)) => flag.to_string(),
         (_, Value::Array(parts)) => {
             let parts: Vec<String> = parts.iter().filter_map(Value::as_str).map(quote).collect();
@@ -199,6 +212,9 @@ mod tests {
         assert!(Kind::Time("1s", "1m").read(&Raw::Toml(Value::Integer(5))).is_err());
         assert!(Kind::Size("1KiB", "1MiB").read(&env("2MiB")).is_err());
         assert!(Kind::Flag.read(&env("yes")).is_err());
+        for share in ["1.1", "-0.1", "NaN", "all"] {
+            assert!(Kind::Share.read(&env(share)).is_err(), "{share}");
+        }
         assert!(Kind::Address.read(&env("localhost")).is_err());
         assert!(Kind::Choice(&["human", "json"]).read(&env("xml")).is_err());
         assert!(Kind::List.read(&Raw::Toml(Value::Array(vec![Value::Integer(1)]))).is_err());
@@ -219,6 +235,8 @@ mod tests {
             (Kind::Size("0", "1GiB"), "65536", r#""64KiB""#),
             (Kind::Count(0, 9), "7", "7"),
             (Kind::Flag, "true", "true"),
+            (Kind::Share, "1", "1.0"),
+            (Kind::Share, "0.05", "0.05"),
             (Kind::Text, "a\"b\\c", r#""a\"b\\c""#),
         ] {
             assert_eq!(show(kind, &kind.read(&env(text)).unwrap()), shown);

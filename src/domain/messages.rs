@@ -1,5 +1,7 @@
 //! Sending.
 
+use tracing::Instrument;
+
 use super::{delivery::Delivery, limits::Limits, media::Media};
 use crate::{
     lifecycle::Lifecycle,
@@ -10,6 +12,7 @@ use crate::{
         message::{Draft, Message, NewMessage, Text},
     },
     store::Store,
+    trace::step,
 };
 
 #[derive(Clone, Debug)]
@@ -76,13 +79,13 @@ impl Messages {
         };
         // In a task of its own: a caller that hangs up between the commit and the hint must not take the hint with it.
         let (messages, sending) = (self.clone(), self.lifecycle.tracker());
-        let sent = sending.spawn(async move { messages.commit(new).await });
+        let sent = sending.spawn(async move { messages.commit(new).await }.in_current_span());
         sent.await.map_err(|failed| Error::internal("messages", failed))?
     }
 
     async fn commit(&self, new: NewMessage) -> Result<Message> {
         let receiver = new.receiver;
-        let sent = self.store.send(new).await?;
+        let sent = self.store.send(new).instrument(step!("commit")).await?;
         if !sent.first {
             return self.repeated(sent.message, receiver);
         }

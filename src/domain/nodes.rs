@@ -61,6 +61,16 @@ impl Nodes {
         NodeHealth { database: self.database.load(Ordering::Relaxed), backplane: self.backplane.health() }
     }
 
+    /// Lets the others know how many sockets this node holds; `None` while it leaves.
+    pub fn holds(&self, sockets: Option<u64>) {
+        self.backplane.holds(sockets);
+    }
+
+    /// How many sockets each of the other nodes holds, without those that leave; `None` when nobody can be asked.
+    pub async fn loads(&self) -> Option<Vec<u64>> {
+        self.backplane.loads().await
+    }
+
     /// Takes this node's row away: it ended in order, nobody needs to wonder.
     pub async fn retire(&self) {
         if let Err(error) = self.store.retire_node(self.backplane.node()).await {

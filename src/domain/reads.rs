@@ -1,10 +1,13 @@
 //! How far somebody has read.
 
+use tracing::Instrument;
+
 use super::delivery::Delivery;
 use crate::{
     lifecycle::Lifecycle,
     model::{Error, MessageId, Result, UserId, conversation::ReadMark, event::Event},
     store::Store,
+    trace::step,
 };
 
 #[derive(Clone, Debug)]
@@ -27,12 +30,12 @@ impl Reads {
     pub async fn mark(&self, me: UserId, other: UserId, up_to: MessageId) -> Result<ReadMark> {
         // In a task of its own, as a send is: a reader who hangs up after the commit must not take the hint along.
         let (reads, marking) = (self.clone(), self.lifecycle.tracker());
-        let marked = marking.spawn(async move { reads.commit(me, other, up_to).await });
+        let marked = marking.spawn(async move { reads.commit(me, other, up_to).await }.in_current_span());
         marked.await.map_err(|failed| Error::internal("reads", failed))?
     }
 
     async fn commit(&self, me: UserId, other: UserId, up_to: MessageId) -> Result<ReadMark> {
-        let outcome = self.store.mark_read(me, other, Some(up_to)).await?;
+        let outcome = self.store.mark_read(me, other, Some(up_to)).instrument(step!("commit")).await?;
         let mark = outcome.mark.ok_or(Error::MessageNotFound)?;
         if let Some(seq) = outcome.seq {
             self.delivery.publish(Event::messages_read(&mark)?, vec![(me, seq)]);

@@ -8,10 +8,10 @@ use axum::{
     response::Response,
 };
 use std::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Span, field::Empty};
 use uuid::Uuid;
 
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, trace::step};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,9 +26,18 @@ pub(super) async fn observe(State(metrics): State<Metrics>, request: Request, ne
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), method, route);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let step = if route.starts_with("/api/") {
+        step!("request", otel.name = %format_args!("{method} {route}"), otel.kind = "server", http.request.method = method,
+            http.route = route, http.response.status_code = Empty, hubbub.request_id = id.to_str().unwrap_or_default())
+    } else {
+        // Polls last as long as they like, and say nothing.
+        Span::none()
+    };
+    let mut response = next.run(request).instrument(step.clone()).instrument(span.clone()).await;
 
     let status = response.status();
+    step.record("http.response.status_code", status.as_u16());
+    drop(step);
     let elapsed = started.elapsed();
     metrics.http_requests.with_label_values(&[route, method, status.as_str()]).inc();
     metrics.http_seconds.with_label_values(&[route]).observe(elapsed.as_secs_f64());

@@ -88,4 +88,6 @@ pub struct Origin {
     pub committed_at: i64,
     /// Whether another node told it.
     pub remote: bool,
+    /// Where the trace of its commit stands, if one is recorded.
+    pub trace: Option<Arc<str>>,
 }

@@ -6,6 +6,7 @@
 //! - `hub`: this node's sockets, by `person`; `cursor` is one person's place in their own log.
 //! - `pump`: pulls signals into the hub; `repair` reads from the log what they did not bring.
 //! - `meter`: what was delivered on which way, and how fast.
+//! - `shed`: closing what a node holds beyond its share, if that is wanted.
 //! - `online`: the list of who is online, coalesced.
 //! - `handlers`: what clients may say.
 
@@ -34,10 +35,12 @@ mod online;
 mod person;
 mod pump;
 mod repair;
+mod shed;
 mod transport;
 
 use hub::Hub;
-use transport::{Transport, foreign::Foreign, link::Cut};
+use shed::Debt;
+use transport::{Doors, Transport, foreign::Foreign, link::Cut};
 
 /// Bytes that the WebSocket reader keeps per connection: chat clients send little, and idle ones nothing.
 const READ_BUFFER: usize = 512;
@@ -81,9 +84,11 @@ impl Realtime {
             .build_with_inner_svc(Router::new());
         let desk = Arc::new(handshake::Desk::new(services.clone(), hub.clone(), config, metrics.clone()));
         io.ns("/", desk.clone().connected().with(desk.admits()));
+        let debt = Debt::new(&config.cluster);
+        let doors = Doors { limits: services.limits.clone(), debt: debt.clone(), metrics: metrics.clone() };
         let foreign = Foreign::new(config, lifecycle, metrics);
-        let admission = services.limits.clone();
-        let transport = Transport::new(engine, foreign, origins, limits, admission, lifecycle.clone(), metrics.clone());
+        let transport = Transport::new(engine, foreign, origins, limits, doors, lifecycle.clone());
+        lifecycle.spawn(shed::run(hub.clone(), config.cluster.clone(), debt));
         pump::start(&hub, services, signals, config, lifecycle);
         online::start(&hub, services, config, lifecycle);
         let routes = transport.clone().router();

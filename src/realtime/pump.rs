@@ -6,6 +6,7 @@ use tokio::{
     sync::Notify,
     time::{MissedTickBehavior, interval},
 };
+use tracing::Span;
 
 use super::{
     CENSUS_INTERVAL,
@@ -22,6 +23,7 @@ use crate::{
     },
     lifecycle::Lifecycle,
     model::{Clock, event::Envelope},
+    trace::{self, step},
 };
 
 /// Starts the tasks; they end with the node.
@@ -38,6 +40,10 @@ async fn pull(hub: Hub, sessions: Sessions, mut signals: Signals, due: Arc<Notif
     while let Some(signal) = signals.recv().await {
         match signal {
             Signal::Envelope(Envelope { event, entries, origin }) => {
+                let step = origin.trace.as_deref().map_or_else(Span::none, |trace| {
+                    trace::follow(step!("deliver", otel.kind = "consumer", event = event.kind.name()), trace)
+                });
+                let _entered = step.enter();
                 let meter = hub.meter(if origin.remote { Way::Remote } else { Way::Local });
                 for (user, seq) in entries {
                     if hub.offer(user, seq, &event, How::Hint) {

@@ -117,7 +117,11 @@ impl Node {
 
     /// Waits until that node's lease is gone.
     async fn suspects(&self, node: NodeId) {
-        let suspected = async { while !self.backplane.suspects().await.contains(&node) {} };
+        let suspected = async {
+            while !self.backplane.suspects().await.contains(&node) {
+                tokio::task::yield_now().await;
+            }
+        };
         timeout(PATIENCE, suspected).await.expect("the dead node is suspected in time");
     }
 }
@@ -142,6 +146,10 @@ fn cluster() -> Cluster {
         deaf_after: Duration::from_secs(2),
         revocation_poll: Duration::from_millis(500),
         address: String::new(),
+        shed: false,
+        shed_after: Duration::from_secs(60),
+        shed_over: Duration::from_secs(60),
+        shed_cookie: String::new(),
     }
 }
 

@@ -112,6 +112,34 @@ async fn a_revoked_session_is_signalled_on_every_node() {
 }
 
 #[tokio::test]
+async fn how_many_sockets_a_node_holds_is_known_to_the_others_until_it_leaves() {
+    let server = Server::start();
+    let [a, b, c] = [Node::redis(&server), Node::redis(&server), Node::redis(&server)];
+    let known = async |to: &Node, expected: &[u64]| {
+        let mut loads = Vec::new();
+        let matches = async {
+            while loads != expected {
+                loads = to.backplane.loads().await.unwrap_or_default();
+                loads.sort_unstable();
+                // Away from Redis nothing is awaited, and no timeout would ever be looked at.
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, matches).await.expect("known in time");
+    };
+    a.backplane.holds(Some(7));
+    b.backplane.holds(Some(0));
+    c.backplane.holds(Some(30));
+    known(&a, &[0, 30]).await;
+    known(&b, &[7, 30]).await;
+
+    c.backplane.holds(None);
+
+    known(&a, &[0]).await;
+    assert!(!a.backplane.suspects().await.contains(&c.backplane.node()), "it still lives");
+}
+
+#[tokio::test]
 async fn nodes_share_their_buckets() {
     let server = Server::start();
     let [a, b] = [Node::redis(&server), Node::redis(&server)];

@@ -158,7 +158,7 @@ async fn join(inner: &Inner) -> FredResult<()> {
     let client = inner.link.ordered();
     let lease = Some(Expiration::PX(millis(inner.cluster.lease)));
     // NX only documents what can't be: the id is new, or this is the second attempt at a first lease.
-    let () = client.set(inner.keys.lease(node), "1", lease, Some(SetOptions::NX), false).await?;
+    let () = client.set(inner.keys.lease(node), inner.load.text(), lease, Some(SetOptions::NX), false).await?;
     let mut members = vec![node.to_string()];
     if node != inner.node() {
         // Should this process die now, others find its former id here and sweep it.
@@ -214,7 +214,7 @@ pub(super) async fn beat(inner: Arc<Inner>) {
 /// -> (1 if the lease still was there, people registered, replication id)
 async fn renew(inner: &Inner, node: NodeId) -> FredResult<(i64, usize, String)> {
     let keys = vec![inner.keys.lease(node), inner.keys.users(node)];
-    let lease = vec![millis(inner.cluster.lease).to_string()];
+    let lease = vec![millis(inner.cluster.lease).to_string(), inner.load.text()];
     scripts::RENEW.evalsha_with_reload(inner.link.ordered(), keys, lease).await
 }
 

@@ -6,7 +6,7 @@
 //! keeper    lease, join, repair                inbox                 what is heard, and whether anything is
 //! registry  who should be registered           register              writes that
 //! peers     who is online elsewhere            publish               tells the others
-//! sweep     cleans up after the dead           limits                token buckets
+//! sweep     cleans up after the dead           limits, load          token buckets, sockets of each node
 //! ```
 
 use fred::{
@@ -38,6 +38,7 @@ use connect::Link;
 use inbox::Inbox;
 use keeper::Troubles;
 use keys::Keys;
+use load::Load;
 use peers::Peers;
 use publish::{Job, Publisher};
 use registry::{Attaching, Registry};
@@ -51,6 +52,7 @@ mod inbox;
 mod keeper;
 mod keys;
 mod limits;
+mod load;
 mod peers;
 mod publish;
 mod register;
@@ -81,6 +83,7 @@ struct Inner {
     joined: AtomicBool,
     /// Replication id of the server that holds the lease, as last seen.
     history: Mutex<String>,
+    load: Load,
     signals: SignalQueue,
     registry: Registry,
     roster: Roster,
@@ -114,6 +117,7 @@ impl Redis {
             node: Mutex::new(node),
             joined: AtomicBool::new(false),
             history: Mutex::default(),
+            load: Load::default(),
             signals,
             registry: Registry::default(),
             roster: Roster::default(),
@@ -198,6 +202,17 @@ impl Redis {
             tracing::debug!(%cause, "could not look for dead nodes");
             Vec::new()
         })
+    }
+
+    pub(super) fn holds(&self, sockets: Option<u64>) {
+        self.0.load.set(sockets);
+    }
+
+    pub(super) async fn loads(&self) -> Option<Vec<u64>> {
+        if self.0.link.away() {
+            return None;
+        }
+        load::of_others(&self.0).await.inspect_err(|cause| tracing::debug!(%cause, "could not read the others' loads")).ok()
     }
 
     pub(super) async fn sweep(&self, node: NodeId) {

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     model::{NodeId, UserId, event::Envelope},
     recent::Telling,
+    trace::{self, step},
 };
 
 /// Envelopes that may wait to be told.
@@ -124,6 +125,9 @@ pub(super) async fn make_good(inner: Arc<Inner>) {
 
 /// Tells the envelopes to the nodes of their people. -> how many of them may not have reached a node
 async fn publish(inner: &Inner, envelopes: &[Envelope]) -> usize {
+    // Each lasts as long as the round that its envelope goes with.
+    let traced = envelopes.iter().filter_map(|envelope| envelope.origin.trace.as_deref());
+    let _steps: Vec<_> = traced.map(|trace| trace::follow(step!("tell nodes", otel.kind = "producer"), trace)).collect();
     if inner.link.away() {
         inner.recent.told(of_each_entry(envelopes, Telling::Away));
         return envelopes.len();

@@ -36,6 +36,9 @@ pub(super) struct Told {
     /// [`Origin::committed_at`].
     #[serde(default)]
     at: i64,
+    /// [`Origin::trace`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<Arc<str>>,
     payload: Arc<RawValue>,
 }
 
@@ -43,7 +46,8 @@ impl Told {
     /// Of this envelope, without entries yet.
     pub(super) fn of(envelope: &Envelope) -> Self {
         let Envelope { event, origin, .. } = envelope;
-        Self { kind: event.kind as i16, entries: Vec::new(), at: origin.committed_at, payload: event.payload.clone() }
+        let (at, trace) = (origin.committed_at, origin.trace.clone());
+        Self { kind: event.kind as i16, entries: Vec::new(), at, trace, payload: event.payload.clone() }
     }
 
     /// Adds an entry of the same event.
@@ -54,7 +58,7 @@ impl Told {
     /// `None` for a kind of event that only a newer hubbub knows.
     pub(super) fn into_envelope(self) -> Option<Envelope> {
         let kind = EventKind::try_from(self.kind).ok()?;
-        let origin = Origin { committed_at: self.at, remote: true };
+        let origin = Origin { committed_at: self.at, remote: true, trace: self.trace };
         Some(Envelope { event: Event { kind, payload: self.payload }, entries: self.entries, origin })
     }
 }
@@ -85,7 +89,7 @@ mod tests {
         let payload = Arc::from(RawValue::from_string(text.to_owned()).expect("json"));
         let event = Event { kind: EventKind::NewMessage, payload };
         let user = UserId::new();
-        let origin = Origin { committed_at: 1_700_000_000_000_001, remote: false };
+        let origin = Origin { committed_at: 1_700_000_000_000_001, ..Origin::default() };
         let mut told = Told::of(&Envelope { event, entries: Vec::new(), origin });
         told.push((user, 3));
 

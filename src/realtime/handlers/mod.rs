@@ -12,6 +12,7 @@ use socketioxide::{
     extract::{AckSender, Event, SocketRef, TryData},
 };
 use std::{fmt, future::ready, sync::Arc, time::Duration};
+use tracing::Instrument;
 
 use super::{
     connection::{Allowance, Connection},
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     config::Quota,
     model::{ClientId, Error, MessageId, Result, UserId, message::Draft},
+    trace::step,
 };
 
 /// One event that was understood and waits to be carried out.
@@ -114,8 +116,14 @@ impl Clerk {
     async fn work(&self) {
         while let Some(Command { request, answer }) = self.connection.dequeue() {
             let (event, outcome) = match request {
-                Request::SendMessage(request) => ("sendMessage", self.send_message(request).await),
-                Request::MessagesRead(request) => ("messagesRead", self.messages_read(request).await),
+                Request::SendMessage(request) => {
+                    let step = step!("event sendMessage", otel.kind = "server");
+                    ("sendMessage", self.send_message(request).instrument(step).await)
+                }
+                Request::MessagesRead(request) => {
+                    let step = step!("event messagesRead", otel.kind = "server");
+                    ("messagesRead", self.messages_read(request).instrument(step).await)
+                }
             };
             match outcome {
                 Ok(result) => {

@@ -31,6 +31,8 @@ pub(in crate::realtime) enum Cut {
     Passing,
     /// The node is shutting down.
     Drain,
+    /// The node held more sockets than its share.
+    Shed,
     /// The person's log is not what it was: the database was restored to an earlier state.
     Restored,
 }
@@ -45,6 +47,7 @@ impl Cut {
             Self::Flood => "flood",
             Self::Passing => "passing",
             Self::Drain => "drain",
+            Self::Shed => "shed",
             Self::Restored => "restored",
         }
     }

@@ -36,6 +36,7 @@ use self::{
     polling::Claim,
     stream::Guarded,
 };
+use super::shed::Debt;
 use crate::{
     config::{self, origins::Origins},
     domain::limits::Limits,
@@ -79,10 +80,16 @@ struct Inner {
     foreign: Option<Foreign>,
     origins: Origins,
     config: config::Realtime,
-    limits: Limits,
+    doors: Doors,
     lifecycle: Lifecycle,
-    metrics: Metrics,
     closed: AtomicBool,
+}
+
+/// What decides whether a new session may begin.
+pub(super) struct Doors {
+    pub(super) limits: Limits,
+    pub(super) debt: Debt,
+    pub(super) metrics: Metrics,
 }
 
 impl Transport {
@@ -92,15 +99,14 @@ impl Transport {
         foreign: Option<Foreign>,
         origins: Origins,
         config: config::Realtime,
-        limits: Limits,
+        doors: Doors,
         lifecycle: Lifecycle,
-        metrics: Metrics,
     ) -> Self {
         let (closer, closing) = mpsc::channel(CLOSER_QUEUE);
         lifecycle.spawn(close_sessions(engine.clone(), closing));
         let links = Links::new(closer);
         let closed = AtomicBool::new(false);
-        Self(Arc::new(Inner { engine, links, foreign, origins, config, limits, lifecycle, metrics, closed }))
+        Self(Arc::new(Inner { engine, links, foreign, origins, config, doors, lifecycle, closed }))
     }
 
     pub(super) fn router(self) -> Router {
@@ -139,16 +145,22 @@ impl Transport {
     /// Why no new session may begin now, if so. Never by a CONNECT_ERROR: a stock client comes back after a failed request,
     /// and after its next pause it may be let in, or be on another node.
     fn turns_away(&self) -> Option<Response> {
+        let doors = &self.0.doors;
         let (result, why, patience) = if self.0.closed.load(Ordering::Acquire) {
             ("draining", "This node is shutting down", Duration::from_secs(1))
-        } else if let Err(Error::RateLimited { retry_after }) = self.0.limits.admission() {
+        } else if doors.debt.is_owed() {
+            ("shed", "Other nodes have more room", Duration::from_secs(1))
+        } else if let Err(Error::RateLimited { retry_after }) = doors.limits.admission() {
             ("throttled", "Too many clients connect at once", retry_after)
         } else {
             return None;
         };
-        self.0.metrics.handshakes.with_label_values(&[result]).inc();
+        doors.metrics.handshakes.with_label_values(&[result]).inc();
         let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "4", why);
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(patience.as_secs().max(1)));
+        if let Some(farewell) = doors.debt.farewell().filter(|_| result == "shed") {
+            answer.headers_mut().insert(header::SET_COOKIE, farewell);
+        }
         Some(answer)
     }
 

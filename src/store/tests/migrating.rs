@@ -10,6 +10,7 @@ use sea_orm::{ConnectionTrait, Database, DbErr, TransactionTrait};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, async_trait};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 /// The migrations of a release to come.
 struct NextMigrator;
@@ -55,7 +56,7 @@ on_both! {
         let (begun, applied) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let sending = {
             let (store, clock, begun, applied) = (store.clone(), bench.clock.clone(), begun.clone(), applied.clone());
-            tokio::spawn(async move {
+            TaskTracker::new().spawn(async move {
                 let (mut sent, mut after) = (0_usize, None);
                 let mut seen = std::pin::pin!(applied.notified());
                 // Before it, during it, and twenty more on what it made.
@@ -101,7 +102,7 @@ async fn a_migration_that_has_to_wait_for_a_table_does_not_hold_up_those_who_sen
 
     let migration = {
         let migrating = migrating.clone();
-        tokio::spawn(async move { migrating.migrate_to::<NextMigrator>().await })
+        TaskTracker::new().spawn(async move { migrating.migrate_to::<NextMigrator>().await })
     };
     let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'ALTER TABLE messages%' AND wait_event_type = 'Lock'";
     let seen = async {

@@ -5,3 +5,4 @@ mod concurrency;
 mod degradation;
 mod outages;
 mod polling;
+mod shedding;

@@ -8,3 +8,4 @@ mod health;
 mod person;
 mod process;
 mod schema;
+mod traces;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use uuid::Uuid;
 
-use crate::support::user::answer;
+use crate::support::{TestSocket, user::answer};
 
 #[derive(Clone)]
 pub(super) struct Person {
@@ -39,6 +39,13 @@ impl Person {
 
     pub(super) async fn gets(&self, path: &str) -> Value {
         answer(self.request(Method::GET, path)).await.is(200)
+    }
+
+    /// A socket, connected.
+    pub(super) async fn connects(&self) -> TestSocket {
+        let mut socket = TestSocket::tries_to_open_at(self.hub, Some(&self.token), None).await.unwrap();
+        socket.connects(Value::Null).await.unwrap();
+        socket
     }
 
     /// Sends a text; `None` if the hub went away before it answered.

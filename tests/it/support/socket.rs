@@ -3,7 +3,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, net::SocketAddr};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -44,7 +44,12 @@ impl TestSocket {
 
     /// As [`TestSocket::opens`], with an `Origin`; `Err` is the HTTP status.
     pub(crate) async fn tries_to_open(node: &TestNode, token: Option<&str>, origin: Option<&str>) -> Result<Self, u16> {
-        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", node.address());
+        Self::tries_to_open_at(node.address(), token, origin).await
+    }
+
+    /// As [`TestSocket::tries_to_open`], at a hub that need not be in this process.
+    pub(crate) async fn tries_to_open_at(hub: SocketAddr, token: Option<&str>, origin: Option<&str>) -> Result<Self, u16> {
+        let url = format!("ws://{hub}/socket.io/?EIO=4&transport=websocket");
         let mut request = url.into_client_request().unwrap();
         if let Some(token) = token {
             request.headers_mut().insert("cookie", HeaderValue::try_from(format!("jwt={token}")).unwrap());

@@ -1,0 +1,21 @@
+// People in bulk: sign-up hashes a password, which takes 20 ms of a core each.
+import { createHmac, randomUUID } from 'node:crypto';
+
+const base64 = (value) => Buffer.from(value).toString('base64url');
+
+/** Puts people with a session each into the database. Answers `{id, token}` of each. */
+export async function seed(sql, secret, count) {
+  const now = Math.floor(Date.now() / 1000);
+  const expires = now + 86_400;
+  const people = Array.from({ length: count }, () => ({ id: randomUUID(), session: randomUUID() }));
+  const rows = (row) => people.map(row).join(', ');
+  const user = ({ id }, i) => `('${id}', 'Person ${i}', 'person ${i}', '${id}@example.org', '-', now(), now())`;
+  await sql(`INSERT INTO users (id, full_name, name_folded, email, password_hash, created_at, updated_at) VALUES ${rows(user)}`);
+  await sql(`INSERT INTO user_log (user_id) VALUES ${rows(({ id }) => `('${id}')`)}`);
+  const session = ({ id, session: own }) => `('${own}', '${id}', now(), to_timestamp(${expires}))`;
+  await sql(`INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ${rows(session)}`);
+  return people.map(({ id, session: sid }) => {
+    const signed = `${base64('{"typ":"JWT","alg":"HS256"}')}.${base64(JSON.stringify({ sub: id, sid, iat: now, exp: expires }))}`;
+    return { id, token: `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}` };
+  });
+}

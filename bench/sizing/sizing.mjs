@@ -1,0 +1,158 @@
+// What a node needs: two nodes with a PostgreSQL (fsync on) and a Redis of their own, idle crowds of growing size, and conversations across
+// the nodes at growing rates. Prints the tables of docs/sizing.md.
+//
+//   HUBBUB_BIN=target/release/hubbub node bench/sizing/sizing.mjs [--sockets 0,5000,10000,15000] [--rates 250,500,1000] [--seconds 15]
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { Agent, request } from 'node:http';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Postgres } from '../../tests/client/faults/postgres.mjs';
+import { Program, run, sleep, until } from '../../tests/client/faults/program.mjs';
+import { Redis } from '../../tests/client/faults/redis.mjs';
+import { cpu, quantile, rss, scrape } from './meter.mjs';
+import { seed } from './seed.mjs';
+
+const numbers = (text) => text.split(',').map(Number);
+const { values } = parseArgs({ options: { sockets: { type: 'string', default: '0,5000,10000,15000' }, rates: { type: 'string', default: '250,500,1000' }, seconds: { type: 'string', default: '15' } } });
+const [sizes, rates, seconds] = [numbers(values.sockets), numbers(values.rates), Number(values.seconds)];
+const binary = resolve(process.env.HUBBUB_BIN ?? 'target/release/hubbub');
+const secret = randomBytes(32).toString('hex');
+
+/** Who writes to each other, with one socket each; and who only listens, with many sockets each. */
+const [CHATTERS, CROWD] = [400, 100];
+
+const folder = await mkdtemp(join(tmpdir(), 'hubbub-sizing-'));
+const cleanUp = [() => rm(folder, { recursive: true, force: true })];
+const progress = (text) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
+
+async function startNode(index, { postgres, redis }) {
+  const off = Object.fromEntries(['SEND', 'EVENT', 'ADMISSION', 'HANDSHAKE'].map((name) => [`HUBBUB__LIMITS__${name}__BURST`, '0']));
+  const env = {
+    PATH: process.env.PATH, PORT: '0', OPS_PORT: '0', HUBBUB__HTTP__HOST: '127.0.0.1', HUBBUB__OPS__HOST: '127.0.0.1', JWT_SECRET: secret,
+    DATABASE_URL: `postgres://postgres@127.0.0.1:${postgres.port}/faults`, REDIS_URL: `redis://127.0.0.1:${redis.primary.port}`,
+    HUBBUB__DATABASE__MIGRATE_ON_START: 'true', HUBBUB__MEDIA__SHARED: 'true', HUBBUB__REALTIME__SOCKETS_PER_USER: '1000', ...off,
+  };
+  const node = {};
+  const onLine = (line) => {
+    node.url ??= /^hubbub listens on (http:\S+)$/.exec(line)?.[1];
+    node.ops ??= /^ops listens on (http:\S+)$/.exec(line)?.[1];
+  };
+  node.program = new Program(binary, ['serve'], { cwd: folder, env, onLine });
+  await until(() => node.url, 30_000, () => `node ${index}\n${node.program.log}`);
+  cleanUp.push(() => node.program.stop('SIGKILL'));
+  return node;
+}
+
+/** Sockets in a process of their own; resolves when all are connected. */
+async function listeners(count, tokens, nodes) {
+  const child = spawn('node', [fileURLToPath(new URL('peers.mjs', import.meta.url)), JSON.stringify({ count, urls: nodes.map(({ url }) => url), tokens })], { stdio: ['pipe', 'pipe', 'inherit'] });
+  cleanUp.push(() => child.kill('SIGKILL'));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value } = await lines.next();
+    const said = JSON.parse(value);
+    if (said.error) throw new Error(`a socket failed: ${said.error}`);
+    return said;
+  };
+  if (count > 0) await next();
+  return { asks: () => (child.stdin.write('\n'), next()), ends: () => child.kill('SIGKILL') };
+}
+
+function send(agent, url, from, to, text) {
+  const body = JSON.stringify({ text, image: null });
+  const headers = { cookie: `jwt=${from.token}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  return new Promise((done, failed) => {
+    const asking = request(`${url}/api/messages/send/${to.id}`, { method: 'POST', agent, headers }, (answer) => {
+      answer.resume().on('end', () => (answer.statusCode === 201 ? done() : failed(new Error(`a send was answered ${answer.statusCode}`))));
+    });
+    asking.on('error', failed).end(body);
+  });
+}
+
+/** Conversations at a steady rate, sender and receiver on different nodes. */
+async function chats(people, nodes, rate) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 128 });
+  const [begin, sending] = [performance.now(), []];
+  for (let sent = 0; sent < rate * seconds; ) {
+    const due = Math.min(rate * seconds, ((performance.now() - begin) / 1000) * rate);
+    for (; sent < due; sent += 1) {
+      // Socket i is on node i % 2, and so is whoever sends.
+      const [from, to] = [(sent * 7) % people.length, (sent * 7 + 1) % people.length];
+      sending.push(send(agent, nodes[from % 2].url, people[from], people[to], `message ${sent} of some length, as people write them`));
+    }
+    await sleep(5);
+  }
+  await Promise.all(sending);
+  agent.destroy();
+}
+
+/** What everything costs while `work` is done. */
+async function costs({ nodes, postgres, redis }, work) {
+  const look = async () => ({
+    at: performance.now(), nodes: nodes.map(({ program }) => cpu(program.pid)), postgres: cpu(postgres.program.pid, { family: true }),
+    redis: cpu(redis.primary.program.pid), commands: Number(await redis.primary.info('stats', 'total_commands_processed')), series: await Promise.all(nodes.map(({ ops }) => scrape(ops))),
+  });
+  const before = await look();
+  await work();
+  const after = await look();
+  const nodesCpu = after.nodes.reduce((sum, value, i) => sum + value - before.nodes[i], 0);
+  return { seconds: (after.at - before.at) / 1000, nodes: nodesCpu, postgres: after.postgres - before.postgres, redis: after.redis - before.redis, commands: after.commands - before.commands, before: before.series, after: after.series };
+}
+
+const table = (head, rows) => [head, head.map((name, i) => (i === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+const ms = (seconds, count) => ((seconds * 1000) / count).toFixed(2);
+const mib = (bytes) => (bytes / 2 ** 20).toFixed(0);
+const percent = (cpuSeconds, wall) => ((cpuSeconds / wall) * 100).toFixed(1);
+
+async function measure() {
+  const postgres = await Postgres.start(folder, { fsync: true });
+  cleanUp.push(() => postgres.stop());
+  const redis = await Redis.start(folder);
+  cleanUp.push(() => redis.stop());
+  const world = { postgres, redis, nodes: [] };
+  world.nodes = [await startNode(0, world), await startNode(1, world)];
+  const people = await seed((statement) => postgres.sql(statement), secret, CHATTERS + CROWD);
+  const [chatters, crowd] = [people.slice(0, CHATTERS), people.slice(CHATTERS)];
+  const chatting = await listeners(CHATTERS, chatters.map(({ token }) => token), world.nodes);
+  const [connections, messages] = [[], []];
+  let there;
+  for (const size of sizes) {
+    progress(`${size} idle sockets on two nodes`);
+    there?.ends();
+    await until(async () => (await scrape(world.nodes[0].ops)).get('hubbub_sockets') <= CHATTERS / 2, 60_000, () => 'the former crowd has left');
+    const connecting = await costs(world, async () => (there = await listeners(size, crowd.map(({ token }) => token), world.nodes)));
+    await sleep(12_000); // the graces of those who left are over, and lists are told
+    const idle = await costs(world, () => sleep(seconds * 1000));
+    const memory = Math.max(...world.nodes.map(({ program }) => rss(program.pid)));
+    const perConnect = size > 0 ? [ms(connecting.nodes, size), ms(connecting.postgres, size), ms(connecting.redis, size), (size / connecting.seconds).toFixed(0)] : ['', '', '', ''];
+    connections.push([size / 2, mib(memory), percent(idle.nodes / 2, idle.seconds), (idle.commands / idle.seconds / 2).toFixed(1), ...perConnect]);
+  }
+  for (const rate of rates) {
+    progress(`${rate} messages a second across the nodes, ${sizes.at(-1)} idle sockets beside them`);
+    await chatting.asks();
+    const chat = await costs(world, () => chats(chatters, world.nodes, rate));
+    await sleep(1000);
+    const { messages: came } = await chatting.asks();
+    const count = rate * seconds;
+    if (came !== 2 * count) throw new Error(`${count} messages have to reach two sockets each, but ${came} came`);
+    const p = (share, path) => Math.max(...chat.before.map((before, i) => quantile(share, 'hubbub_delivery_seconds', `path="${path}"`, before, chat.after[i]))) * 1000;
+    const used = [chat.nodes, chat.postgres, chat.redis].map((part) => ms(part, count));
+    messages.push([rate, (count / chat.seconds).toFixed(0), ...used, (chat.commands / count).toFixed(1), `${p(0.5, 'remote')} / ${p(0.99, 'remote')}`]);
+  }
+  const { stdout: version } = await run(binary, ['--version']);
+  console.log(`${version.trim()}, PostgreSQL ${await postgres.version()}, Redis ${await redis.primary.info('server', 'redis_version')}; ${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, load generator on the same cores\n`);
+  console.log(table(['idle sockets a node', 'memory a node (MiB)', 'CPU a node (% of a core)', 'Redis commands/s a node', 'connect: node CPU ms', 'PostgreSQL ms', 'Redis ms', 'connects/s'], connections));
+  console.log(`\n${table(['messages/s offered', 'sent/s', 'nodes CPU ms each', 'PostgreSQL ms', 'Redis ms', 'Redis commands each', 'commit to socket on the other node p50 / p99 ≤ ms'], messages)}`);
+}
+
+try {
+  await measure();
+} finally {
+  for (const step of cleanUp.reverse()) await step();
+}
+process.exit(0);
