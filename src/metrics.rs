@@ -158,6 +158,9 @@ impl Metrics {
         for result in ["accepted", "refused", "passing", "throttled", "shed", "draining"] {
             self.handshakes.with_label_values(&[result]);
         }
+        for result in ["answered", "failed"] {
+            self.polls_forwarded.with_label_values(&[result]);
+        }
         for path in ["local", "remote", "log"] {
             self.delivered.with_label_values(&[path]);
             self.delivery_seconds.with_label_values(&[path]);
