@@ -6,10 +6,12 @@ SHELL := /bin/bash
 PROFILE ?= dev
 CARGO ?= cargo
 with = tests/services/with.sh
+# The binary that is tested as a process: HUBBUB_BIN, or what `cargo build` made.
+binary = $(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/debug/hubbub)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: ## start one node on http://127.0.0.1:3000 with SQLite in data/: needs nothing installed
@@ -36,7 +38,7 @@ test-client: services ## run the tests with the stock Socket.IO client (Node.js)
 .PHONY: test-faults
 test-faults: services ## kill, stop, cut and flush everything under load, and keep the books (SEED= FAULT= KILLS= OUTAGE=)
 	$(if $(HUBBUB_BIN),,$(CARGO) build)
-	cd tests/client && HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/debug/hubbub) node --test --test-reporter=spec faults/*.test.mjs
+	cd tests/client && HUBBUB_BIN=$(binary) node --test --test-reporter=spec faults/*.test.mjs
 
 .PHONY: soak
 soak: services ## the same for SECONDS=300 or as long as you like; adds up in docs/delivery-ledger.md (SEED= FAULT= STUCK= SYSTEM=node ADAPTER=)
@@ -53,7 +55,25 @@ image: ## build the container image localhost/hubbub:ci and its SBOM (BASE=debia
 k8s-check: ## check manifests, alert rules and the dashboard without a cluster (HUBBUB_BIN=, METRICS=file with a scrape)
 	$(if $(HUBBUB_BIN),,$(CARGO) build)
 	tests/deploy/monitoring/rules.sh
-	HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/debug/hubbub) tests/deploy/k8s-check.sh
+	HUBBUB_BIN=$(binary) tests/deploy/k8s-check.sh
+
+.PHONY: test-load-balancers
+test-load-balancers: services ## put stock clients behind HAProxy and nginx with the configurations of k8s/load-balancers
+	@tests/deploy/install.sh haproxy nginx:nginx-light
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	cd tests/client && HUBBUB_BIN=$(binary) ../services/with.sh node --test --test-concurrency=1 --test-reporter=spec ../deploy/load-balancers/*.test.mjs
+
+.PHONY: test-monitoring
+test-monitoring: services ## run every query of rules and dashboard on a Prometheus that watches two nodes under load
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	HUBBUB_BIN=$(binary) tests/deploy/monitoring/live.sh
+
+.PHONY: test-deploy
+test-deploy: services ## build the image, run three pods of it behind HAProxy, and restart them all under load (root)
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	BASE=debian HUBBUB_BIN=$(binary) tests/deploy/image.sh
+	node --test --test-reporter=spec tests/deploy/image.test.mjs
+	tests/deploy/podman/run.sh $(binary)
 
 .PHONY: sizing
 sizing: services ## measure what a node needs, for docs/sizing.md (SIZING="--sockets 0,5000 --rates 250,500"; HUBBUB_BIN=)

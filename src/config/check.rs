@@ -210,6 +210,12 @@ fn times(config: &Config, checks: &mut Checks<'_>) {
         "expected the name alone, such as HUBNODE",
     );
     checks.refuse_if(
+        cluster.shed && cluster.shed_over < cluster.beat * 10,
+        "cluster.shed_over",
+        "nodes know each other's load as of the last beat: one that sheds faster closes far too much",
+        "expected at least ten of cluster.beat",
+    );
+    checks.refuse_if(
         config.limits.deadline > config.redis.timeout,
         "limits.deadline",
         "the wait for Redis ends with redis.timeout before that",
