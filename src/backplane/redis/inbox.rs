@@ -126,13 +126,14 @@ fn receive(inner: &Inner, message: &Message) {
         Place::Gap => inner.signals.push(Signal::Reconcile(Reason::InboxGap)),
         Place::Back => inner.troubles.report(Reason::InboxGap),
     }
-    match wire::decode(notes) {
-        Ok(notes) => notes.into_iter().for_each(|note| act(inner, note)),
-        Err(cause) => {
-            // During a rolling update a newer node may say what this one doesn't know.
-            tracing::debug!(%cause, "unreadable message in the inbox");
-            inner.signals.push(Signal::Reconcile(Reason::InboxGap));
-        }
+    let (notes, unknown) = wire::decode(notes).unwrap_or_else(|cause| {
+        tracing::debug!(%cause, "unreadable message in the inbox");
+        (Vec::new(), 1)
+    });
+    notes.into_iter().for_each(|note| act(inner, note));
+    if unknown > 0 {
+        tracing::debug!(unknown, "the inbox holds what this version doesn't know");
+        inner.signals.push(Signal::Reconcile(Reason::InboxGap));
     }
 }
 
