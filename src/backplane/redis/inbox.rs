@@ -2,7 +2,7 @@
 
 use fred::{
     error::{Error, ErrorKind},
-    interfaces::{EventInterface, FredResult, PubsubInterface},
+    interfaces::{EventInterface, FredResult},
     types::Message,
 };
 use parking_lot::Mutex;
@@ -173,9 +173,9 @@ pub(super) async fn subscribe(inner: &Inner) -> FredResult<()> {
         std::mem::replace(&mut tracker.channel, channel.clone())
     };
     if !former.is_empty() && former != channel {
-        inner.link.subscriber.unsubscribe(former).await?;
+        inner.link.unsubscribe(former).await?;
     }
-    inner.link.subscriber.subscribe(channel).await?;
+    inner.link.subscribe(channel).await?;
     match tokio::time::timeout(inner.link.timeout(), prove(inner)).await {
         Ok(proven) => proven,
         Err(_) => Err(Error::new(ErrorKind::Timeout, "no beacon came back")),
