@@ -2,19 +2,37 @@
 
 use super::*;
 
-/// What a node may say after it lost Redis, depending on what it noticed first.
-const CUT: &[Reason] = &[Reason::Reconnected, Reason::LeaseLost, Reason::Deaf];
+on_every_redis! {
+    on one cluster for all {
+        a_number_that_goes_missing_is_noticed;
+        a_number_that_is_lower_than_expected_is_noticed;
+        what_redis_wrongly_holds_for_a_node_is_corrected;
+        a_node_that_died_is_swept_by_one_and_forgotten_by_all;
+        a_living_node_is_not_swept;
+        a_living_node_that_is_not_listed_any_more_lists_itself_again;
+        what_did_not_fit_the_queue_makes_the_others_reconcile;
+    }
+    on a cluster of its own {
+        after_a_restart_of_redis_all_nodes_reconcile_and_hear_again;
+        after_a_flush_nodes_come_back_under_new_ids_and_nobody_looks_offline;
+        a_lost_subscription_is_noticed_and_made_again;
+        another_history_of_the_server_makes_nodes_register_again;
+        publishing_returns_at_once_while_redis_is_away_and_is_made_good;
+        whoever_attached_without_redis_is_registered_when_it_comes;
+        without_redis_the_node_decides_limits_by_itself;
+        a_node_without_redis_says_that_it_is_deaf;
+        a_redis_that_hangs_is_noticed_and_healed_from;
+    }
+}
 
-#[tokio::test]
-async fn after_a_restart_of_redis_all_nodes_reconcile_and_hear_again() {
-    let mut server = Server::start();
-    let [mut a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn after_a_restart_of_redis_all_nodes_reconcile_and_hear_again(redis: Deployment) {
+    let [mut a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
     a.shows_online(&[ann, bob]).await;
 
-    assert!(server.restart());
+    assert!(redis.restart());
 
     a.pulls_reconcile(CUT).await;
     b.pulls_reconcile(CUT).await;
@@ -24,10 +42,8 @@ async fn after_a_restart_of_redis_all_nodes_reconcile_and_hear_again() {
     b.shows_online(&[ann, bob]).await;
 }
 
-#[tokio::test]
-async fn after_a_flush_nodes_come_back_under_new_ids_and_nobody_looks_offline() {
-    let server = Server::start();
-    let [mut a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn after_a_flush_nodes_come_back_under_new_ids_and_nobody_looks_offline(redis: Deployment) {
+    let [mut a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
@@ -35,7 +51,7 @@ async fn after_a_flush_nodes_come_back_under_new_ids_and_nobody_looks_offline() 
     b.shows_online(&[ann, bob]).await;
     let (former, version) = (b.backplane.node(), a.online().version);
 
-    server.run("FLUSHALL");
+    redis.run_everywhere("FLUSHALL");
 
     a.pulls_reconcile(&[Reason::LeaseLost]).await;
     b.pulls_reconcile(&[Reason::LeaseLost]).await;
@@ -45,78 +61,68 @@ async fn after_a_flush_nodes_come_back_under_new_ids_and_nobody_looks_offline() 
     assert_eq!((a.online().version, a.online().users.as_slice()), (version, [ann, bob].as_slice()), "nobody flickered");
 }
 
-#[tokio::test]
-async fn a_lost_subscription_is_noticed_and_made_again() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_lost_subscription_is_noticed_and_made_again(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let bob = UserId::new();
     a.fences(UserId::new()).await;
     b.fences(bob).await;
 
-    server.run("CLIENT KILL TYPE pubsub");
+    redis.run_everywhere("CLIENT KILL TYPE pubsub");
 
     b.pulls_reconcile(CUT).await;
     a.backplane.publish(envelope(&[bob]));
     assert_eq!(b.pulls_envelopes_until(bob).await, [bob]);
 }
 
-#[tokio::test]
-async fn another_history_of_the_server_makes_nodes_register_again() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
-    let bob = UserId::new();
+async fn another_history_of_the_server_makes_nodes_register_again(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     a.fences(UserId::new()).await;
+    let bob = somebody_elsewhere(&redis, b.backplane.node());
     b.fences(bob).await;
 
-    server.run(&format!("DEL test:presence:{{{bob}}}"));
-    server.run("DEBUG CHANGE-REPL-ID");
+    redis.run(&presence(bob), "DEL {key}");
+    redis.holder(&presence(bob)).expect("it serves").run("DEBUG CHANGE-REPL-ID");
 
     b.pulls_reconcile(&[Reason::Reconnected]).await;
     a.backplane.publish(envelope(&[bob]));
     assert_eq!(b.pulls_envelopes_until(bob).await, [bob]);
 }
 
-#[tokio::test]
-async fn a_number_that_goes_missing_is_noticed() {
-    let server = Server::start();
-    let mut node = Node::redis(&server);
+async fn a_number_that_goes_missing_is_noticed(redis: Deployment) {
+    let mut node = Node::redis(&redis);
     node.fences(UserId::new()).await;
 
-    server.run(&format!("INCR test:{{{}}}:number", node.backplane.node()));
+    redis.run(&of_node(node.backplane.node(), "number"), "INCR {key}");
 
     node.pulls_reconcile(&[Reason::InboxGap]).await;
 }
 
-#[tokio::test]
-async fn a_number_that_is_lower_than_expected_is_noticed() {
-    let server = Server::start();
-    let mut node = Node::redis(&server);
+async fn a_number_that_is_lower_than_expected_is_noticed(redis: Deployment) {
+    let mut node = Node::redis(&redis);
     node.fences(UserId::new()).await;
     // The next beacon shall be lower even if it is only the second.
-    server.run(&format!("SET test:{{{}}}:number 1000", node.backplane.node()));
+    redis.run(&of_node(node.backplane.node(), "number"), "SET {key} 1000");
     node.pulls_reconcile(&[Reason::InboxGap]).await;
 
-    server.run(&format!("SET test:{{{}}}:number 10", node.backplane.node()));
+    redis.run(&of_node(node.backplane.node(), "number"), "SET {key} 10");
 
     node.pulls_reconcile(&[Reason::InboxGap]).await;
 }
 
-#[tokio::test]
-async fn what_redis_wrongly_holds_for_a_node_is_corrected() {
-    let server = Server::start();
-    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+async fn what_redis_wrongly_holds_for_a_node_is_corrected(redis: Deployment) {
+    let [a, b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob, ghost] = [UserId::new(), UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
     b.shows_online(&[ann, bob]).await;
     let node = a.backplane.node();
 
-    server.run(&format!("HSET test:presence:{{{ghost}}} {node} 77"));
-    server.run(&format!("SADD test:{{{node}}}:users {ghost}"));
-    server.run(&format!("INCR test:{{{node}}}:version"));
+    redis.run(&presence(ghost), &format!("HSET {{key}} {node} 77"));
+    redis.run(&of_node(node, "users"), &format!("SADD {{key}} {ghost}"));
+    redis.run(&of_node(node, "version"), "INCR {key}");
 
     let gone = async {
-        while server.run("KEYS *").contains(&ghost.to_string()) {
+        while redis.keys().contains(&ghost.to_string()) {
             tokio::task::yield_now().await
         }
     };
@@ -124,10 +130,8 @@ async fn what_redis_wrongly_holds_for_a_node_is_corrected() {
     b.shows_online(&[ann, bob]).await;
 }
 
-#[tokio::test]
-async fn a_node_that_died_is_swept_by_one_and_forgotten_by_all() {
-    let server = Server::start();
-    let [mut a, b, mut c] = [Node::redis(&server), Node::redis(&server), Node::redis(&server)];
+async fn a_node_that_died_is_swept_by_one_and_forgotten_by_all(redis: Deployment) {
+    let [mut a, b, mut c] = [Node::redis(&redis), Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob, carl] = [UserId::new(), UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
@@ -148,10 +152,8 @@ async fn a_node_that_died_is_swept_by_one_and_forgotten_by_all() {
     assert!(!a.backplane.suspects().await.contains(&dead));
 }
 
-#[tokio::test]
-async fn a_living_node_is_not_swept() {
-    let server = Server::start();
-    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_living_node_is_not_swept(redis: Deployment) {
+    let [a, b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
@@ -164,15 +166,13 @@ async fn a_living_node_is_not_swept() {
     assert_eq!(a.backplane.suspects().await, []);
 }
 
-#[tokio::test]
-async fn a_living_node_that_is_not_listed_any_more_lists_itself_again() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_living_node_that_is_not_listed_any_more_lists_itself_again(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let bob = UserId::new();
     b.fences(bob).await;
     a.shows_online(&[bob]).await;
 
-    server.run("DEL test:nodes");
+    redis.run("nodes", "DEL {key}");
 
     // Every node is told of a revocation, so it comes through when b is listed; each beat is another chance.
     let (session, mut ticks) = (SessionId::new(), tokio::time::interval(Duration::from_millis(50)));
@@ -189,31 +189,27 @@ async fn a_living_node_that_is_not_listed_any_more_lists_itself_again() {
     a.shows_online(&[bob]).await;
 }
 
-#[tokio::test]
-async fn publishing_returns_at_once_while_redis_is_away_and_is_made_good() {
-    let mut server = Server::start();
-    let [mut a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn publishing_returns_at_once_while_redis_is_away_and_is_made_good(redis: Deployment) {
+    let [mut a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
     a.shows_online(&[ann, bob]).await;
 
-    server.kill();
+    redis.kill();
     let before = std::time::Instant::now();
     a.backplane.publish(envelope(&[ann, bob]));
     assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
     assert_eq!(a.pulls_envelopes_until(ann).await, [ann], "the own people are served");
     assert_eq!(*a.online().users, [ann, bob], "unknown is not offline");
-    assert!(server.restart());
+    assert!(redis.restart());
 
     b.pulls_reconcile(&[CUT, &[Reason::PublishFailed]].concat()).await;
     assert!(a.metrics.publish_failures.get() >= 1);
 }
 
-#[tokio::test]
-async fn what_did_not_fit_the_queue_makes_the_others_reconcile() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn what_did_not_fit_the_queue_makes_the_others_reconcile(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let bob = UserId::new();
     a.fences(UserId::new()).await;
     b.fences(bob).await;
@@ -226,29 +222,26 @@ async fn what_did_not_fit_the_queue_makes_the_others_reconcile() {
     b.pulls_reconcile(&[Reason::PublishFailed]).await;
 }
 
-#[tokio::test]
-async fn whoever_attached_without_redis_is_registered_when_it_comes() {
-    let mut server = Server::absent();
-    let mut a = Node::redis(&server);
+async fn whoever_attached_without_redis_is_registered_when_it_comes(redis: Deployment) {
+    redis.kill();
+    let mut a = Node::redis(&redis);
     let ann = UserId::new();
     assert_eq!(a.backplane.attach(ann).await, Attached::Later);
     assert_eq!(*a.online().users, [ann], "the own node knows");
 
-    assert!(server.restart());
+    assert!(redis.restart());
 
     a.pulls_reconcile(&[Reason::LateAttach]).await;
-    let b = Node::redis(&server);
+    let b = Node::redis(&redis);
     b.fences(UserId::new()).await;
     b.backplane.publish(envelope(&[ann]));
     assert_eq!(a.pulls_envelopes_until(ann).await, [ann]);
 }
 
-#[tokio::test]
-async fn without_redis_the_node_decides_limits_by_itself() {
-    let mut server = Server::start();
-    let node = Node::redis(&server);
+async fn without_redis_the_node_decides_limits_by_itself(redis: Deployment) {
+    let node = Node::redis(&redis);
     node.fences(UserId::new()).await;
-    server.kill();
+    redis.kill();
 
     let deadline = Duration::from_millis(50);
     assert_eq!(node.backplane.take("ann", quota(1), deadline).await, Ok(()));
@@ -256,12 +249,10 @@ async fn without_redis_the_node_decides_limits_by_itself() {
     assert_eq!(node.metrics.limit_fallbacks.get(), 2);
 }
 
-#[tokio::test]
-async fn a_node_without_redis_says_that_it_is_deaf() {
-    let mut server = Server::start();
-    let mut node = Node::redis(&server);
+async fn a_node_without_redis_says_that_it_is_deaf(redis: Deployment) {
+    let mut node = Node::redis(&redis);
     node.fences(UserId::new()).await;
-    server.kill();
+    redis.kill();
     let deaf = async {
         while !node.backplane.health().deaf {
             tokio::task::yield_now().await
@@ -271,22 +262,20 @@ async fn a_node_without_redis_says_that_it_is_deaf() {
     assert!(!node.backplane.health().connected);
     assert_eq!((node.metrics.backplane_deaf.get(), node.metrics.backplane_up.get()), (1, 0));
 
-    assert!(server.restart());
+    assert!(redis.restart());
     node.pulls_reconcile(CUT).await;
     assert!(!node.backplane.health().deaf);
     assert_eq!(node.metrics.backplane_deaf.get(), 0);
 }
 
-#[tokio::test]
-async fn a_redis_that_hangs_is_noticed_and_healed_from() {
-    let server = Server::start();
-    let [mut a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_redis_that_hangs_is_noticed_and_healed_from(redis: Deployment) {
+    let [mut a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
     a.shows_online(&[ann, bob]).await;
 
-    server.run("CLIENT PAUSE 6000 ALL");
+    redis.run_everywhere("CLIENT PAUSE 6000 ALL");
 
     a.pulls_reconcile(CUT).await;
     b.pulls_reconcile(CUT).await;
@@ -294,4 +283,12 @@ async fn a_redis_that_hangs_is_noticed_and_healed_from() {
     a.backplane.publish(envelope(&[bob]));
     assert_eq!(b.pulls_envelopes_until(bob).await, [bob]);
     assert_eq!(*a.online().users, [ann, bob]);
+}
+
+/// Somebody whose presence, in a cluster, is on another server than the lease of `node`.
+fn somebody_elsewhere(redis: &Deployment, node: NodeId) -> UserId {
+    let port = |key: &str| redis.holder(key).expect("all slots are served").port;
+    let lease = port(&of_node(node, "lease"));
+    let mut people = std::iter::repeat_with(UserId::new);
+    people.find(|user| !redis.is_clustered() || port(&presence(*user)) != lease).expect("there are more shards than one")
 }

@@ -1,6 +1,8 @@
-//! The contract as tests: one body for every backplane, and what only several nodes on one Redis can show.
+//! The contract as tests: one body for every backplane, and what only several nodes on one Redis can show, on a single
+//! server and on a cluster of six.
 //!
-//! Each test has a redis-server of its own. "Nothing else arrives" is proved by a marker that is sent afterwards.
+//! Each test has a redis-server of its own, or a cluster of its own, or a prefix in a cluster that it shares with others.
+//! "Nothing else arrives" is proved by a marker that is sent afterwards.
 
 use serde_json::value::RawValue;
 use std::{sync::Arc, time::Duration};
@@ -8,7 +10,7 @@ use tokio::time::timeout;
 
 use super::{Attached, Backplane, Online, Reason, Signal, Signals};
 use crate::{
-    config::{Cluster, Quota},
+    config::{self, Cluster, Quota},
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{
@@ -17,15 +19,48 @@ use crate::{
     },
     recent::{Recent, What},
 };
-use server::Server;
+use deployment::{Deployment, of_node, presence};
 
+/// Runs each body on one server and on a cluster.
+macro_rules! on_every_redis {
+    (on one cluster for all { $($shared:ident;)* } on a cluster of its own { $($own:ident;)* }) => {
+        mod on_a_server {
+            $(#[tokio::test]
+            async fn $shared() {
+                super::$shared(super::Deployment::single()).await;
+            })*
+            $(#[tokio::test]
+            async fn $own() {
+                super::$own(super::Deployment::single()).await;
+            })*
+        }
+
+        mod on_a_cluster {
+            $(#[tokio::test]
+            async fn $shared() {
+                super::$shared(super::Deployment::shared_cluster()).await;
+            })*
+            $(#[tokio::test]
+            async fn $own() {
+                super::$own(super::Deployment::own_cluster()).await;
+            })*
+        }
+    };
+}
+
+mod access;
+mod deployment;
 mod faults;
 mod nodes;
+mod sentinel;
 mod server;
+mod shards;
 mod shared;
 
 /// Far longer than anything takes; only a broken backplane gets there.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a node may say after it lost Redis, depending on what it noticed first.
+const CUT: &[Reason] = &[Reason::Reconnected, Reason::LeaseLost, Reason::Deaf];
 
 /// One hubbub node, as far as the backplane goes.
 struct Node {
@@ -43,10 +78,14 @@ impl Node {
         Self { backplane, signals, lifecycle, metrics, recent }
     }
 
-    fn redis(server: &Server) -> Self {
+    fn redis(redis: &Deployment) -> Self {
+        Self::with(&redis.config())
+    }
+
+    fn with(config: &config::Redis) -> Self {
         let (lifecycle, metrics, recent) = parts();
         let (backplane, signals) =
-            Backplane::redis(&server.config(), &cluster(), &lifecycle, metrics.clone(), recent.clone()).expect("the url is fine");
+            Backplane::redis(config, &cluster(), &lifecycle, metrics.clone(), recent.clone()).expect("the url is fine");
         Self { backplane, signals, lifecycle, metrics, recent }
     }
 

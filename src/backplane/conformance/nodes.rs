@@ -2,10 +2,26 @@
 
 use super::*;
 
-#[tokio::test]
-async fn an_envelope_reaches_the_node_of_its_person_once_and_no_other() {
-    let server = Server::start();
-    let [a, mut b, mut c] = [Node::redis(&server), Node::redis(&server), Node::redis(&server)];
+on_every_redis! {
+    on one cluster for all {
+        an_envelope_reaches_the_node_of_its_person_once_and_no_other;
+        a_node_is_told_only_the_entries_of_its_own_people;
+        a_person_who_left_is_not_told_any_more;
+        everybody_sees_who_is_online_everywhere;
+        a_crowd_is_registered_and_seen;
+        a_revoked_session_is_signalled_on_every_node;
+        how_many_sockets_a_node_holds_is_known_to_the_others_until_it_leaves;
+        nodes_share_their_buckets;
+        a_node_that_leaves_in_order_keeps_its_people_online_for_a_while;
+        a_swept_node_leaves_no_key_behind;
+    }
+    on a cluster of its own {
+        a_node_remembers_whom_it_told_and_what_it_could_not_tell;
+    }
+}
+
+async fn an_envelope_reaches_the_node_of_its_person_once_and_no_other(redis: Deployment) {
+    let [a, mut b, mut c] = [Node::redis(&redis), Node::redis(&redis), Node::redis(&redis)];
     let [on_b, on_c, on_both] = [UserId::new(), UserId::new(), UserId::new()];
     a.fences(UserId::new()).await;
     b.fences(on_b).await;
@@ -20,10 +36,8 @@ async fn an_envelope_reaches_the_node_of_its_person_once_and_no_other() {
     assert_eq!(c.pulls_envelopes_until(on_both).await, [on_both]);
 }
 
-#[tokio::test]
-async fn a_node_is_told_only_the_entries_of_its_own_people() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_node_is_told_only_the_entries_of_its_own_people(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
@@ -38,10 +52,8 @@ async fn a_node_is_told_only_the_entries_of_its_own_people() {
     assert_eq!((told.entries, told.event.payload.get()), (vec![(bob, 1)], r#"{"text":"hello"}"#));
 }
 
-#[tokio::test]
-async fn a_person_who_left_is_not_told_any_more() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_person_who_left_is_not_told_any_more(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, marker] = [UserId::new(), UserId::new()];
     a.fences(UserId::new()).await;
     b.fences(ann).await;
@@ -55,10 +67,8 @@ async fn a_person_who_left_is_not_told_any_more() {
     assert_eq!(b.pulls_envelopes_until(marker).await, [marker]);
 }
 
-#[tokio::test]
-async fn everybody_sees_who_is_online_everywhere() {
-    let server = Server::start();
-    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+async fn everybody_sees_who_is_online_everywhere(redis: Deployment) {
+    let [a, b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob, carl] = [UserId::new(), UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
@@ -75,14 +85,12 @@ async fn everybody_sees_who_is_online_everywhere() {
     b.backplane.detach(carl);
     a.shows_online(&[bob]).await;
 
-    let newcomer = Node::redis(&server);
+    let newcomer = Node::redis(&redis);
     newcomer.shows_online(&[bob]).await;
 }
 
-#[tokio::test]
-async fn a_crowd_is_registered_and_seen() {
-    let server = Server::start();
-    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_crowd_is_registered_and_seen(redis: Deployment) {
+    let [a, b] = [Node::redis(&redis), Node::redis(&redis)];
     let crowd: Vec<UserId> = (0..3000).map(|_| UserId::new()).collect();
     b.fences(UserId::new()).await;
     let fences = futures_util::future::join_all(crowd.iter().map(|user| a.fences(*user)));
@@ -94,10 +102,8 @@ async fn a_crowd_is_registered_and_seen() {
     timeout(PATIENCE, seen).await.expect("in time").expect("the backplane lives");
 }
 
-#[tokio::test]
-async fn a_revoked_session_is_signalled_on_every_node() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_revoked_session_is_signalled_on_every_node(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     a.fences(UserId::new()).await;
     b.fences(UserId::new()).await;
     let session = SessionId::new();
@@ -111,10 +117,8 @@ async fn a_revoked_session_is_signalled_on_every_node() {
     assert_eq!(revoked.await, session);
 }
 
-#[tokio::test]
-async fn how_many_sockets_a_node_holds_is_known_to_the_others_until_it_leaves() {
-    let server = Server::start();
-    let [a, b, c] = [Node::redis(&server), Node::redis(&server), Node::redis(&server)];
+async fn how_many_sockets_a_node_holds_is_known_to_the_others_until_it_leaves(redis: Deployment) {
+    let [a, b, c] = [Node::redis(&redis), Node::redis(&redis), Node::redis(&redis)];
     let known = async |to: &Node, expected: &[u64]| {
         let mut loads = Vec::new();
         let matches = async {
@@ -139,10 +143,8 @@ async fn how_many_sockets_a_node_holds_is_known_to_the_others_until_it_leaves() 
     assert!(!a.backplane.suspects().await.contains(&c.backplane.node()), "it still lives");
 }
 
-#[tokio::test]
-async fn nodes_share_their_buckets() {
-    let server = Server::start();
-    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+async fn nodes_share_their_buckets(redis: Deployment) {
+    let [a, b] = [Node::redis(&redis), Node::redis(&redis)];
     a.fences(UserId::new()).await;
     b.fences(UserId::new()).await;
 
@@ -152,10 +154,8 @@ async fn nodes_share_their_buckets() {
     assert!(b.backplane.peek("ann", quota(2), PATIENCE).await.is_err());
 }
 
-#[tokio::test]
-async fn a_node_that_leaves_in_order_keeps_its_people_online_for_a_while() {
-    let server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_node_that_leaves_in_order_keeps_its_people_online_for_a_while(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
@@ -165,16 +165,14 @@ async fn a_node_that_leaves_in_order_keeps_its_people_online_for_a_while() {
     a.backplane.close().await;
 
     assert_eq!(b.pulls_envelopes_until(bob).await, [bob], "what was queued is told first");
-    let left = server.run(&format!("PTTL test:{{{}}}:lease", a.backplane.node()));
+    let left = redis.run(&of_node(a.backplane.node(), "lease"), "PTTL {key}");
     let left: u64 = left.lines().next().and_then(|line| line.strip_prefix(':')?.parse().ok()).expect("a lease");
     assert!(left > 10_000, "{left} ms");
     assert_eq!(*b.online().users, [ann, bob]);
 }
 
-#[tokio::test]
-async fn a_swept_node_leaves_no_key_behind() {
-    let server = Server::start();
-    let [a, b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_swept_node_leaves_no_key_behind(redis: Deployment) {
+    let [a, b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     a.fences(bob).await;
@@ -187,18 +185,16 @@ async fn a_swept_node_leaves_no_key_behind() {
     b.suspects(dead).await;
     b.backplane.sweep(dead).await;
 
-    let keys = server.run("KEYS *");
+    let keys = redis.keys();
     let of_the_dead: Vec<&str> = keys.lines().filter(|key| key.contains(&dead.to_string()) && !key.ends_with(":sweep")).collect();
     assert!(of_the_dead.is_empty(), "{of_the_dead:?}");
     assert!(!keys.contains(&ann.to_string()));
-    assert!(!server.run(&format!("HKEYS test:presence:{{{bob}}}")).contains(&dead.to_string()));
+    assert!(!redis.run(&presence(bob), "HKEYS {key}").contains(&dead.to_string()));
     assert_eq!(*b.online().users, [bob]);
 }
 
-#[tokio::test]
-async fn a_node_remembers_whom_it_told_and_what_it_could_not_tell() {
-    let mut server = Server::start();
-    let [a, mut b] = [Node::redis(&server), Node::redis(&server)];
+async fn a_node_remembers_whom_it_told_and_what_it_could_not_tell(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
     a.fences(ann).await;
     b.fences(bob).await;
@@ -228,7 +224,7 @@ async fn a_node_remembers_whom_it_told_and_what_it_could_not_tell() {
     recalls(&told).await;
     assert_eq!(a.recent.recall(MessageId::new(), &[]).node, Some(a.backplane.node()));
 
-    server.kill();
+    redis.kill();
     a.backplane.publish(envelope(&[bob]));
     told.push((bob, None, "away".to_owned()));
     recalls(&told).await;

@@ -15,8 +15,16 @@ macro_rules! on_every_backplane {
         mod redis {
             $(#[tokio::test]
             async fn $name() {
-                let server = super::Server::start();
-                super::$name(super::Node::redis(&server)).await;
+                let redis = super::Deployment::single();
+                super::$name(super::Node::redis(&redis)).await;
+            })*
+        }
+
+        mod redis_cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                let redis = super::Deployment::shared_cluster();
+                super::$name(super::Node::redis(&redis)).await;
             })*
         }
     };

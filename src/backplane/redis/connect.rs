@@ -3,18 +3,20 @@
 
 use fred::{
     clients::{Client, Pool, SubscriberClient},
-    interfaces::{ClientLike, MetricsInterface},
+    interfaces::{ClientLike, FredResult, MetricsInterface, PubsubInterface},
     types::{
-        Builder, RespVersion,
-        config::{Config, ReconnectPolicy, UnresponsiveConfig},
+        Builder, InfoKind, RespVersion,
+        config::{ClusterDiscoveryPolicy, Config, ReconnectPolicy, UnresponsiveConfig},
     },
 };
+use futures_util::future::{join_all, try_join_all};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
+use super::scripts;
 use crate::{
     config,
     lifecycle::Lifecycle,
@@ -49,6 +51,10 @@ impl Link {
         let mut server = Config::from_url(&config.url).map_err(wrong)?;
         // Redis may be away when the node starts.
         server.fail_fast = false;
+        if server.server.is_clustered() {
+            // When one server fails, those that the URL names may be gone, too.
+            server.server.set_cluster_discovery_policy(ClusterDiscoveryPolicy::UseCache).map_err(wrong)?;
+        }
         server.version = RespVersion::RESP3;
         let mut builder = Builder::from_config(server);
         builder
@@ -61,6 +67,10 @@ impl Link {
                 connection.internal_command_timeout = config.timeout;
                 // A retry inside the client could double a publish, or write behind our back after we gave up.
                 connection.max_command_attempts = 1;
+                // In a cluster, a command that belongs to another server by now is answered with an error, after the client
+                // has learned where: fred would send what was redirected by ASK to the wrong server again, and end the
+                // whole connection when that had no attempts left.
+                connection.max_redirections = 0;
                 connection.max_command_buffer_len = COMMANDS;
                 connection.reconnect_on_auth_error = true;
                 connection.tcp.nodelay = Some(true);
@@ -129,6 +139,73 @@ impl Link {
 
     pub(super) fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::Relaxed);
+    }
+
+    /// Whether these are connections to a Redis Cluster.
+    pub(super) fn clustered(&self) -> bool {
+        self.subscriber.is_clustered()
+    }
+
+    /// Whether inboxes are sharded channels: in a cluster, PUBLISH is passed on to every server, SPUBLISH only to those
+    /// that hold the inbox's slot.
+    fn sharded(&self) -> bool {
+        self.clustered() && self.subscriber.server_version().is_some_and(|version| version.major >= 7)
+    }
+
+    /// How this node listens, as its lease says it, at the end, to those who publish.
+    pub(super) fn hears(&self) -> &'static str {
+        if self.sharded() { " sharded" } else { "" }
+    }
+
+    pub(super) async fn subscribe(&self, channel: String) -> FredResult<()> {
+        if !self.sharded() {
+            return self.subscriber.subscribe(channel).await;
+        }
+        match self.subscriber.ssubscribe(channel.clone()).await {
+            Err(cause) if scripts::is_elsewhere(&cause) => self.subscriber.ssubscribe(channel).await,
+            outcome => outcome,
+        }
+    }
+
+    pub(super) async fn unsubscribe(&self, channel: String) -> FredResult<()> {
+        if self.sharded() { self.subscriber.sunsubscribe(channel).await } else { self.subscriber.unsubscribe(channel).await }
+    }
+
+    /// Makes the connections anew, although their ends believe that they stand: fred gives up a server that hangs only when
+    /// nothing is written to it for a while.
+    ///
+    /// Those to a cluster are made anew only where another server has taken over, or where they are known to be broken: a
+    /// ping without an answer makes that known of the subscriber's, to which nothing else is written.
+    pub(super) async fn doubt(&self) {
+        if self.clustered() {
+            let client = self.subscriber.to_client();
+            let servers = client.active_connections().into_iter().map(|server| client.with_cluster_node(server));
+            join_all(servers.map(async |server| drop(server.ping::<()>(None).await))).await;
+        }
+        let renewed = async {
+            let clients = self.pool.clients().iter().map(ClientLike::force_reconnection);
+            tokio::join!(self.subscriber.force_reconnection(), join_all(clients))
+        };
+        drop(tokio::time::timeout(self.timeout, renewed).await);
+    }
+
+    /// The replication ids of all shards of a cluster. Another set of them: some other server took over that may lack
+    /// the last writes, or one lost them in a restart.
+    pub(super) async fn histories(&self) -> FredResult<String> {
+        let client = self.ordered();
+        let servers = client.active_connections().into_iter().map(|server| client.with_cluster_node(server));
+        let mut histories = try_join_all(servers.map(async |server| {
+            let info: String = match server.info(Some(InfoKind::Replication)).await {
+                // It answers, so registering works. A change goes unnoticed until its connection breaks.
+                Err(cause) if cause.details().starts_with("NOPERM") => String::new(),
+                info => info?,
+            };
+            let id = info.lines().find_map(|line| line.strip_prefix("master_replid:"));
+            FredResult::Ok(id.unwrap_or_default().trim().to_owned())
+        }))
+        .await?;
+        histories.sort_unstable();
+        Ok(histories.join(","))
     }
 
     pub(super) fn timeout(&self) -> Duration {

@@ -2,7 +2,7 @@
 
 use fred::{
     error::{Error, ErrorKind},
-    interfaces::{EventInterface, FredResult, PubsubInterface},
+    interfaces::{EventInterface, FredResult},
     types::Message,
 };
 use parking_lot::Mutex;
@@ -126,13 +126,14 @@ fn receive(inner: &Inner, message: &Message) {
         Place::Gap => inner.signals.push(Signal::Reconcile(Reason::InboxGap)),
         Place::Back => inner.troubles.report(Reason::InboxGap),
     }
-    match wire::decode(notes) {
-        Ok(notes) => notes.into_iter().for_each(|note| act(inner, note)),
-        Err(cause) => {
-            // During a rolling update a newer node may say what this one doesn't know.
-            tracing::debug!(%cause, "unreadable message in the inbox");
-            inner.signals.push(Signal::Reconcile(Reason::InboxGap));
-        }
+    let (notes, unknown) = wire::decode(notes).unwrap_or_else(|cause| {
+        tracing::debug!(%cause, "unreadable message in the inbox");
+        (Vec::new(), 1)
+    });
+    notes.into_iter().for_each(|note| act(inner, note));
+    if unknown > 0 {
+        tracing::debug!(unknown, "the inbox holds what this version doesn't know");
+        inner.signals.push(Signal::Reconcile(Reason::InboxGap));
     }
 }
 
@@ -172,9 +173,9 @@ pub(super) async fn subscribe(inner: &Inner) -> FredResult<()> {
         std::mem::replace(&mut tracker.channel, channel.clone())
     };
     if !former.is_empty() && former != channel {
-        inner.link.subscriber.unsubscribe(former).await?;
+        inner.link.unsubscribe(former).await?;
     }
-    inner.link.subscriber.subscribe(channel).await?;
+    inner.link.subscribe(channel).await?;
     match tokio::time::timeout(inner.link.timeout(), prove(inner)).await {
         Ok(proven) => proven,
         Err(_) => Err(Error::new(ErrorKind::Timeout, "no beacon came back")),

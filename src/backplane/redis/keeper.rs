@@ -2,7 +2,7 @@
 
 use fred::{
     error::{Error, ErrorKind},
-    interfaces::{ClientLike, EventInterface, FredResult, KeysInterface, SetsInterface},
+    interfaces::{EventInterface, FredResult, KeysInterface, SetsInterface},
     types::{Expiration, SetOptions},
 };
 use parking_lot::Mutex;
@@ -17,7 +17,7 @@ use crate::{
 
 /// Between two attempts to repair.
 const PAUSE: Duration = Duration::from_millis(100);
-/// After this many failed attempts in a row on a connection that stands, it is made anew.
+/// After this many failed attempts in a row on connections that stand, they are made anew.
 const PATIENCE: u32 = 3;
 
 /// What is wrong, until it is repaired. One repair mends everything, so only the gravest is kept.
@@ -108,7 +108,7 @@ async fn repair(inner: &Arc<Inner>, mut reason: Reason) -> Reason {
         tracing::debug!(%cause, ?reason, "the repair failed; trying again");
         failures += 1;
         if failures % PATIENCE == 0 && inner.link.connected() {
-            drop(tokio::time::timeout(inner.link.timeout(), inner.link.subscriber.force_reconnection()).await);
+            inner.link.doubt().await;
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -129,7 +129,8 @@ async fn attempt(inner: &Arc<Inner>, reason: &mut Reason) -> FredResult<()> {
             former = Some(before);
         }
     }
-    *inner.history.lock() = renew(inner, inner.node()).await?.2;
+    let of_lease = renew(inner, inner.node()).await?.2;
+    *inner.history.lock() = histories(inner, of_lease).await?;
     inbox::subscribe(inner).await?;
     inner.troubles.forgive();
     inner.link.set_away(false);
@@ -158,7 +159,7 @@ async fn join(inner: &Inner) -> FredResult<()> {
     let client = inner.link.ordered();
     let lease = Some(Expiration::PX(millis(inner.cluster.lease)));
     // NX only documents what can't be: the id is new, or this is the second attempt at a first lease.
-    let () = client.set(inner.keys.lease(node), inner.load.text(), lease, Some(SetOptions::NX), false).await?;
+    let () = client.set(inner.keys.lease(node), says(inner), lease, Some(SetOptions::NX), false).await?;
     let mut members = vec![node.to_string()];
     if node != inner.node() {
         // Should this process die now, others find its former id here and sweep it.
@@ -189,11 +190,16 @@ pub(super) async fn beat(inner: Arc<Inner>) {
         let (node, before) = (inner.node(), inner.registry.expected());
         match renew(&inner, node).await {
             Ok((0, ..)) => inner.lost_lease(node),
-            Ok((_, registered, history)) => {
-                let known = std::mem::replace(&mut *inner.history.lock(), history.clone());
-                if !known.is_empty() && known != history {
-                    // Another server took over: it may lack the last writes.
-                    inner.troubles.report(Reason::Reconnected);
+            Ok((_, registered, of_lease)) => {
+                match histories(&inner, of_lease).await {
+                    Ok(history) => {
+                        let known = std::mem::replace(&mut *inner.history.lock(), history.clone());
+                        if !known.is_empty() && known != history {
+                            // Another server took over: it may lack the last writes.
+                            inner.troubles.report(Reason::Reconnected);
+                        }
+                    }
+                    Err(cause) => tracing::debug!(%cause, "could not ask every server for its history"),
                 }
                 // An entry that was lost by itself (another server took over that lagged) would leave this node untold while
                 // it lives, and unswept when it is dead.
@@ -211,11 +217,22 @@ pub(super) async fn beat(inner: Arc<Inner>) {
     }
 }
 
+/// What the lease holds: how many sockets the node has, and how it listens.
+fn says(inner: &Inner) -> String {
+    inner.load.text() + inner.link.hears()
+}
+
 /// -> (1 if the lease still was there, people registered, replication id)
 async fn renew(inner: &Inner, node: NodeId) -> FredResult<(i64, usize, String)> {
     let keys = vec![inner.keys.lease(node), inner.keys.users(node)];
-    let lease = vec![millis(inner.cluster.lease).to_string(), inner.load.text()];
-    scripts::RENEW.evalsha_with_reload(inner.link.ordered(), keys, lease).await
+    let lease = vec![millis(inner.cluster.lease).to_string(), says(inner)];
+    scripts::run(&scripts::RENEW, inner.link.ordered(), keys, lease).await
+}
+
+/// The history of whatever holds something of this node: the server of its lease, or all shards of a cluster, where
+/// people's presence is spread over them.
+async fn histories(inner: &Inner, of_lease: String) -> FredResult<String> {
+    if inner.link.clustered() { inner.link.histories().await } else { Ok(of_lease) }
 }
 
 /// A write of before a cut may have come through after it: corrects the set.

@@ -4,7 +4,7 @@
 //! | key | what | who cleans it |
 //! |---|---|---|
 //! | `nodes` | set: ids of the nodes that joined | sweep |
-//! | `{node}:lease` | "this node hears", while it exists | its own expiry |
+//! | `{node}:lease` | "this node hears", while it exists; how many sockets it has; `sharded` if it listens by SSUBSCRIBE | its own expiry |
 //! | `{node}:number` | number of the last message in the node's inbox | sweep |
 //! | `{node}:users` | set: who has sockets on the node | detach, sweep |
 //! | `{node}:version` | counts the changes of that set | sweep |

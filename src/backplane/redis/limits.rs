@@ -13,7 +13,7 @@ pub(super) async fn ask(inner: &Inner, key: &str, quota: Quota, take: bool, dead
     }
     if !inner.link.away() {
         let args = vec![micros(quota.every).to_string(), quota.burst.to_string(), u8::from(take).to_string()];
-        let asking = scripts::TAKE.evalsha_with_reload::<u64, _, _>(inner.link.any(), inner.keys.limit(key), args);
+        let asking = scripts::run::<u64, _, _>(&scripts::TAKE, inner.link.any(), inner.keys.limit(key), args);
         match tokio::time::timeout(deadline, asking).await {
             Ok(Ok(0)) => return Ok(()),
             Ok(Ok(wait)) => return Err(Duration::from_micros(wait)),

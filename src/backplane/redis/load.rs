@@ -23,9 +23,10 @@ impl Load {
 /// How many sockets each of the other nodes holds; without those that take no more.
 pub(super) async fn of_others(inner: &Inner) -> FredResult<Vec<u64>> {
     let pipeline = inner.link.any().pipeline();
-    for node in inner.nodes().await?.into_iter().filter(|node| *node != inner.node()) {
+    for node in inner.others().await? {
         let () = pipeline.get(inner.keys.lease(node)).await?;
     }
     let leases = pipeline.try_all::<Option<String>>().await;
-    Ok(leases.into_iter().filter_map(|lease| lease.ok()??.parse().ok()).collect())
+    // What may follow says how the node listens.
+    Ok(leases.into_iter().filter_map(|lease| lease.ok()??.split(' ').next()?.parse().ok()).collect())
 }

@@ -11,7 +11,7 @@
 
 use fred::{
     error::Error,
-    interfaces::{FredResult, KeysInterface, PubsubInterface, SetsInterface},
+    interfaces::{FredResult, KeysInterface, SetsInterface},
 };
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
@@ -81,7 +81,7 @@ struct Inner {
     cluster: config::Cluster,
     node: Mutex<NodeId>,
     joined: AtomicBool,
-    /// Replication id of the server that holds the lease, as last seen.
+    /// Replication id of the server that holds the lease, or those of all shards of a cluster, as last seen.
     history: Mutex<String>,
     load: Load,
     signals: SignalQueue,
@@ -244,7 +244,7 @@ impl Redis {
             if let Err(cause) = client.pexpire::<(), _>(inner.keys.lease(node), FAREWELL_MS, None).await {
                 tracing::debug!(%cause, "could not leave a lease behind");
             }
-            if let Err(cause) = inner.link.subscriber.unsubscribe(inner.keys.inbox(node)).await {
+            if let Err(cause) = inner.link.unsubscribe(inner.keys.inbox(node)).await {
                 tracing::debug!(%cause, "could not unsubscribe");
             }
         }
@@ -303,15 +303,20 @@ impl Inner {
     async fn tell(&self, node: NodeId, notes: &str) -> FredResult<bool> {
         let keys = vec![self.keys.lease(node), self.keys.number(node)];
         let args = vec![self.keys.inbox(node), notes.to_owned()];
-        let number: i64 = scripts::PUBLISH.evalsha_with_reload(self.link.publisher(), keys, args).await?;
+        let number: i64 = scripts::run(&scripts::PUBLISH, self.link.publisher(), keys, args).await?;
         Ok(number >= 0)
     }
 
     /// Tells every other node.
     async fn broadcast(&self, note: &Note) -> Result<(), Error> {
         let text = publish::encode(std::slice::from_ref(note))?;
-        let others = self.nodes().await?.into_iter().filter(|node| *node != self.node());
-        try_join_all(others.map(|node| self.tell(node, &text))).await?;
+        try_join_all(self.others().await?.into_iter().map(|node| self.tell(node, &text))).await?;
         Ok(())
+    }
+
+    async fn others(&self) -> FredResult<Vec<NodeId>> {
+        let mut nodes = self.nodes().await?;
+        nodes.retain(|node| *node != self.node());
+        Ok(nodes)
     }
 }

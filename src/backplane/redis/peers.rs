@@ -235,7 +235,7 @@ async fn refresh(inner: &Inner) -> FredResult<()> {
             continue;
         }
         let keys = vec![inner.keys.users(*node), inner.keys.version(*node)];
-        let answer: Vec<String> = scripts::PEOPLE.evalsha_with_reload(client, keys, ()).await?;
+        let answer: Vec<String> = scripts::run(&scripts::PEOPLE, client, keys, ()).await?;
         let mut answer = answer.into_iter();
         let version = answer.next().and_then(|version| version.parse().ok()).unwrap_or(0);
         read.push((*node, version, answer.filter_map(|user| user.parse().ok()).collect()));

@@ -114,13 +114,30 @@ pub(super) async fn run(inner: Arc<Inner>, mut queue: mpsc::Receiver<Job>) {
 pub(super) async fn make_good(inner: Arc<Inner>) {
     loop {
         inner.publisher.owed.notified().await;
+        let mut unasked = None;
         loop {
-            if inner.joined() && !inner.link.away() && inner.broadcast(&Note::PublishFailed).await.is_ok() {
-                break;
+            if inner.joined() && !inner.link.away() {
+                match ask(&inner, unasked.take()).await {
+                    Ok(left) if left.is_empty() => break,
+                    Ok(left) => unasked = Some(left),
+                    Err(cause) => tracing::debug!(%cause, "could not ask for a reconcile"),
+                }
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// Asks these nodes, or all others. -> who could not be asked: a shard of a cluster may be away for longer than the rest,
+/// and nobody shall be asked again and again for that.
+async fn ask(inner: &Inner, nodes: Option<Vec<NodeId>>) -> FredResult<Vec<NodeId>> {
+    let text = encode(&[Note::PublishFailed])?;
+    let nodes = match nodes {
+        Some(nodes) => nodes,
+        None => inner.others().await?,
+    };
+    let answers = join_all(nodes.iter().map(|node| inner.tell(*node, &text))).await;
+    Ok(nodes.into_iter().zip(answers).filter(|(_, answer)| answer.is_err()).map(|(node, _)| node).collect())
 }
 
 /// Tells the envelopes to the nodes of their people. -> how many of them may not have reached a node

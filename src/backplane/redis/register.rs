@@ -45,14 +45,14 @@ async fn write(inner: &Inner, batch: &Batch) -> FredResult<()> {
     // All are sent before the first answer is awaited, so this is one round trip; a pipeline takes no scripts.
     try_join_all(left.iter().map(|change| {
         let entry = vec![node.to_string(), change.generation.to_string()];
-        scripts::FORGET.evalsha_with_reload::<i64, _, _>(client, keys.presence(change.user), entry)
+        scripts::run::<i64, _, _>(&scripts::FORGET, client, keys.presence(change.user), entry)
     }))
     .await?;
 
     let mut args = vec![Value::from(i64::try_from(came.len()).unwrap_or(i64::MAX))];
     args.extend(came.iter().chain(&left).map(|change| Value::from(change.user.to_string())));
     let touched = vec![keys.lease(node), keys.users(node), keys.version(node)];
-    let version: i64 = scripts::REGISTER.evalsha_with_reload(client, touched, args).await?;
+    let version: i64 = scripts::run(&scripts::REGISTER, client, touched, args).await?;
     if version < 0 {
         inner.lost_lease(node);
         return Err(Error::new(ErrorKind::NotFound, "the lease is lost"));

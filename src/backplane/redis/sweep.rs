@@ -18,8 +18,7 @@ const CHUNK: i64 = 500;
 
 /// Nodes that joined and have no lease any more, without this one.
 pub(super) async fn suspects(inner: &Inner) -> FredResult<Vec<NodeId>> {
-    let mut nodes = inner.nodes().await?;
-    nodes.retain(|node| *node != inner.node());
+    let nodes = inner.others().await?;
     if nodes.is_empty() {
         return Ok(nodes);
     }
@@ -49,7 +48,7 @@ pub(super) async fn dead(inner: &Inner, node: NodeId) -> FredResult<()> {
 pub(super) async fn clean(inner: &Inner, node: NodeId) -> FredResult<bool> {
     let (keys, client) = (&inner.keys, inner.link.any());
     let claimed: i64 =
-        scripts::CLAIM.evalsha_with_reload(client, vec![keys.lease(node), keys.claim(node)], vec![CLAIM_MS.to_string()]).await?;
+        scripts::run(&scripts::CLAIM, client, vec![keys.lease(node), keys.claim(node)], vec![CLAIM_MS.to_string()]).await?;
     if claimed == 0 {
         return Ok(false);
     }

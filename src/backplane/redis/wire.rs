@@ -74,9 +74,16 @@ pub(super) fn split(message: &str) -> Option<(i64, &str)> {
     Some((number.parse().ok()?, notes))
 }
 
-/// Reads what [`encode`] wrote.
-pub(super) fn decode(notes: &str) -> serde_json::Result<Vec<Note>> {
-    serde_json::from_str(notes)
+/// Reads what [`encode`] wrote. During a rolling update a newer hubbub may say what this one doesn't know: that is left
+/// out, without the rest of the message. -> the notes, and how many were left out
+pub(super) fn decode(notes: &str) -> serde_json::Result<(Vec<Note>, usize)> {
+    if let Ok(notes) = serde_json::from_str(notes) {
+        return Ok((notes, 0));
+    }
+    let each: Vec<&RawValue> = serde_json::from_str(notes)?;
+    let known: Vec<Note> = each.iter().filter_map(|note| serde_json::from_str(note.get()).ok()).collect();
+    let unknown = each.len() - known.len();
+    Ok((known, unknown))
 }
 
 #[cfg(test)]
@@ -97,7 +104,9 @@ mod tests {
 
         let (number, notes) = split(&message).expect("ours");
         assert_eq!(number, 42);
-        let mut notes = decode(notes).expect("reads").into_iter();
+        let (notes, unknown) = decode(notes).expect("reads");
+        assert_eq!(unknown, 0);
+        let mut notes = notes.into_iter();
         assert!(matches!(notes.next(), Some(Note::Beacon(7))));
         let Some(Note::Envelope(told)) = notes.next() else { panic!("an envelope was written") };
         let envelope = told.into_envelope().expect("a known kind");
@@ -109,6 +118,21 @@ mod tests {
     fn what_is_not_ours_is_refused() {
         assert_eq!(split("hello"), None);
         assert_eq!(split("x|[]"), None);
-        assert!(decode(r#"[{"FromTheFuture":1}]"#).is_err());
+        assert!(decode("[1").is_err());
+        assert!(decode(r#"{"Beacon":1}"#).is_err());
+    }
+
+    #[test]
+    fn what_only_a_newer_hubbub_knows_is_left_out_without_the_rest() {
+        let kind = EventKind::NewMessage as i16;
+        let text = format!(
+            r#"[{{"Beacon":7}},{{"FromTheFuture":{{"deep":[1,"]"]}}}},"AlsoNew",
+                {{"Envelope":{{"kind":{kind},"entries":[],"payload":{{}},"new":1}}}},"PublishFailed"]"#
+        );
+
+        let (notes, unknown) = decode(&text).expect("reads");
+
+        assert_eq!(unknown, 2);
+        assert!(matches!(notes.as_slice(), [Note::Beacon(7), Note::Envelope(_), Note::PublishFailed]), "{notes:?}");
     }
 }
