@@ -1,11 +1,14 @@
-// A process full of sockets that only listen: `node peers.mjs '{"count", "urls", "tokens"}'`. Raw TCP, since thousands of stock
-// clients would need more memory and time than what they measure. Says `{connected}` when all are there, and on each line that it is
-// given how many messages came since.
+// A process full of sockets that only listen: its first line of input says `{count, urls, tokens}`. Raw TCP, since thousands of stock
+// clients would need more memory and time than what they measure. Says `{connected}` when all are there, and on each further line that it
+// is given how many messages came since.
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
-const { count, urls, tokens } = JSON.parse(process.argv[2]);
+const lines = createInterface(process.stdin);
+const [order] = await once(lines, 'line');
+const { count, urls, tokens } = JSON.parse(order);
 const AT_ONCE = 100;
 const PING = Buffer.from([0x81, 1, 0x32]);
 const MESSAGE = Buffer.from('42["newMessage"');
@@ -26,9 +29,9 @@ const say = (what) => console.log(JSON.stringify(what));
 function open(i) {
   const { hostname, port, host } = new URL(urls[i % urls.length]);
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-  const lines = ['GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', `Host: ${host}`, 'Connection: Upgrade', 'Upgrade: websocket'];
-  lines.push('Sec-WebSocket-Version: 13', `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, '', '');
-  socket.write(lines.join('\r\n'));
+  const head = ['GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', `Host: ${host}`, 'Connection: Upgrade', 'Upgrade: websocket'];
+  head.push('Sec-WebSocket-Version: 13', `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`, '', '');
+  socket.write(head.join('\r\n'));
   let seen = '';
   let stage = 'opening';
   socket.on('data', (chunk) => {
@@ -54,7 +57,7 @@ function open(i) {
 }
 
 while (begun < Math.min(AT_ONCE, count)) open((begun += 1) - 1);
-createInterface(process.stdin).on('line', () => {
+lines.on('line', () => {
   say({ messages, ended });
   messages = 0;
 });

@@ -3,8 +3,17 @@ import { createHmac, randomUUID } from 'node:crypto';
 
 const base64 = (value) => Buffer.from(value).toString('base64url');
 
+/** People that one statement makes: it is given to psql as an argument, which has a limit. */
+const CHUNK = 500;
+
 /** Puts people with a session each into the database. Answers `{id, token}` of each. */
 export async function seed(sql, secret, count) {
+  const people = [];
+  while (people.length < count) people.push(...(await some(sql, secret, Math.min(CHUNK, count - people.length))));
+  return people;
+}
+
+async function some(sql, secret, count) {
   const now = Math.floor(Date.now() / 1000);
   const expires = now + 86_400;
   const people = Array.from({ length: count }, () => ({ id: randomUUID(), session: randomUUID() }));

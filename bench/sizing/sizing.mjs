@@ -1,7 +1,9 @@
 // What a node needs: two nodes with a PostgreSQL (fsync on) and a Redis of their own, idle crowds of growing size, and conversations across
 // the nodes at growing rates. Prints the tables of docs/sizing.md.
 //
-//   HUBBUB_BIN=target/release/hubbub node bench/sizing/sizing.mjs [--sockets 0,5000,10000,15000] [--rates 250,500,1000] [--seconds 15]
+//   HUBBUB_BIN=target/release/hubbub node bench/sizing/sizing.mjs [--sockets 0,5000,10000,15000] [--rates 250,500,1000,2000] [--seconds 15]
+//     [--chatters 400]  people who write to each other, with one socket each
+//     [--crowd 100]     people who only listen, with many sockets each: those of --sockets
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
@@ -18,13 +20,12 @@ import { cpu, quantile, rss, scrape } from './meter.mjs';
 import { seed } from './seed.mjs';
 
 const numbers = (text) => text.split(',').map(Number);
-const { values } = parseArgs({ options: { sockets: { type: 'string', default: '0,5000,10000,15000' }, rates: { type: 'string', default: '250,500,1000' }, seconds: { type: 'string', default: '15' } } });
-const [sizes, rates, seconds] = [numbers(values.sockets), numbers(values.rates), Number(values.seconds)];
+const defaults = { sockets: '0,5000,10000,15000', rates: '250,500,1000,2000', seconds: '15', chatters: '400', crowd: '100' };
+const options = Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: value }]));
+const { values } = parseArgs({ options });
+const [sizes, rates, seconds, CHATTERS, CROWD] = [numbers(values.sockets), numbers(values.rates), ...['seconds', 'chatters', 'crowd'].map((name) => Number(values[name]))];
 const binary = resolve(process.env.HUBBUB_BIN ?? 'target/release/hubbub');
 const secret = randomBytes(32).toString('hex');
-
-/** Who writes to each other, with one socket each; and who only listens, with many sockets each. */
-const [CHATTERS, CROWD] = [400, 100];
 
 const folder = await mkdtemp(join(tmpdir(), 'hubbub-sizing-'));
 const cleanUp = [() => rm(folder, { recursive: true, force: true })];
@@ -50,7 +51,8 @@ async function startNode(index, { postgres, redis }) {
 
 /** Sockets in a process of their own; resolves when all are connected. */
 async function listeners(count, tokens, nodes) {
-  const child = spawn('node', [fileURLToPath(new URL('peers.mjs', import.meta.url)), JSON.stringify({ count, urls: nodes.map(({ url }) => url), tokens })], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('node', [fileURLToPath(new URL('peers.mjs', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.write(`${JSON.stringify({ count, urls: nodes.map(({ url }) => url), tokens })}\n`);
   cleanUp.push(() => child.kill('SIGKILL'));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const next = async () => {
@@ -144,10 +146,13 @@ async function measure() {
     const used = [chat.nodes, chat.postgres, chat.redis].map((part) => ms(part, count));
     messages.push([rate, (count / chat.seconds).toFixed(0), ...used, (chat.commands / count).toFixed(1), `${p(0.5, 'remote')} / ${p(0.99, 'remote')}`]);
   }
+  const stored = "SELECT sum(pg_total_relation_size(name)) / (SELECT count(*) FROM messages) FROM unnest(ARRAY['messages', 'user_events']) name";
+  const bytes = Number(await postgres.sql(stored)).toFixed(0);
   const { stdout: version } = await run(binary, ['--version']);
   console.log(`${version.trim()}, PostgreSQL ${await postgres.version()}, Redis ${await redis.primary.info('server', 'redis_version')}; ${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, load generator on the same cores\n`);
   console.log(table(['idle sockets a node', 'memory a node (MiB)', 'CPU a node (% of a core)', 'Redis commands/s a node', 'connect: node CPU ms', 'PostgreSQL ms', 'Redis ms', 'connects/s'], connections));
   console.log(`\n${table(['messages/s offered', 'sent/s', 'nodes CPU ms each', 'PostgreSQL ms', 'Redis ms', 'Redis commands each', 'commit to socket on the other node p50 / p99 ≤ ms'], messages)}`);
+  console.log(`\nA message takes ${bytes} bytes in PostgreSQL, with its entries in both logs and their indexes.`);
 }
 
 try {
