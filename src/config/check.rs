@@ -204,10 +204,11 @@ fn times(config: &Config, checks: &mut Checks<'_>) {
     );
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     checks.refuse_if(
-        !cluster.shed_cookie.chars().all(is_token),
+        !cluster.shed_cookie.split(';').next().unwrap_or_default().trim().chars().all(is_token)
+            || cluster.shed_cookie.chars().any(|c| c.is_control() || !c.is_ascii()),
         "cluster.shed_cookie",
         "this is no name of a cookie",
-        "expected the name alone, such as HUBNODE",
+        "expected the name, such as HUBNODE, or the name and attributes, such as HUBNODE; SameSite=None; Secure",
     );
     checks.refuse_if(
         cluster.shed && cluster.shed_over < cluster.beat * 10,

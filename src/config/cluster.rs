@@ -23,7 +23,7 @@ pub struct Cluster {
     /// How long it must have had too many, and over how long it closes them.
     pub shed_after: Duration,
     pub shed_over: Duration,
-    /// The load balancer's cookie that keeps a client on its node; empty: there is none.
+    /// The load balancer's cookie that keeps a client on its node, with its attributes if it needs some; empty: there is none.
     pub shed_cookie: String,
 }
 

@@ -36,7 +36,7 @@ impl Delivery {
     /// Tells the nodes of everybody concerned of what was committed just now. Never waits, never fails: see the
     /// backplane's contract.
     pub fn publish(&self, event: Event, entries: Vec<(UserId, i64)>) {
-        let origin = Origin { committed_at: self.clock.micros(), remote: false, trace: trace::context() };
+        let origin = Origin { committed_at: Some(self.clock.micros()), remote: false, trace: trace::context() };
         self.backplane.publish(Envelope { event, entries, origin });
     }
 

@@ -1,7 +1,7 @@
 //! Who is at the other end: the client's address and scheme, through the proxies that we trust and no others.
 
 use axum::{
-    extract::{ConnectInfo, FromRef, FromRequestParts},
+    extract::{ConnectInfo, FromRef, FromRequestParts, Request},
     http::{HeaderMap, request::Parts},
 };
 use ipnet::IpNet;
@@ -16,6 +16,8 @@ use crate::model::Error;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
+/// W3C Trace Context.
+const TRACEPARENT: &str = "traceparent";
 
 /// Addresses looked at in one `X-Forwarded-For`; no honest chain is that long.
 const MAX_HOPS: usize = 32;
@@ -67,6 +69,13 @@ impl Proxies {
     fn is_https(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let mut protocols = headers.get_all(FORWARDED_PROTO).iter().filter_map(|value| value.to_str().ok());
         self.trusts(peer) && protocols.any(|value| value.split(',').any(|scheme| scheme.trim().eq_ignore_ascii_case("https")))
+    }
+
+    /// Where the trace stands that a proxy of ours began. What others say is no reason to record anything.
+    pub(super) fn trace<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+        let said = request.headers().get(TRACEPARENT).filter(|_| self.trusts(peer.ip().to_canonical()))?;
+        said.to_str().ok()
     }
 
     fn warn(&self, peer: IpAddr) {

@@ -43,6 +43,7 @@ use crate::{
 use body::BodyRules;
 use client::Proxies;
 use cookie::CookieRules;
+use observe::Observer;
 
 pub use ops::ops;
 
@@ -140,16 +141,17 @@ fn complete(router: Router, description: &utoipa::openapi::OpenApi) -> Router {
 /// Puts around the complete public router what every request gets, outermost first: id, span, log line and metrics;
 /// security headers; CORS; panics as JSON 500; reading what a handler left of the body.
 pub fn finish(router: Router, config: &Config, metrics: Metrics) -> Router {
-    layered(router, BodyRules::new(&config.http), Origins::new(&config.http.allowed_origins), metrics)
+    let observer = Observer { metrics, proxies: Proxies::new(&config.http.trusted_proxies) };
+    layered(router, BodyRules::new(&config.http), Origins::new(&config.http.allowed_origins), observer)
 }
 
-fn layered(router: Router, bodies: BodyRules, origins: Origins, metrics: Metrics) -> Router {
+fn layered(router: Router, bodies: BodyRules, origins: Origins, observer: Observer) -> Router {
     router
         .layer(middleware::from_fn_with_state(bodies, leftover::discard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(origins, cors::cors))
         .layer(middleware::from_fn(harden))
-        .layer(middleware::from_fn_with_state(metrics, observe::observe))
+        .layer(middleware::from_fn_with_state(observer, observe::observe))
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {

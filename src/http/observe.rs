@@ -11,15 +11,27 @@ use std::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 use uuid::Uuid;
 
-use crate::{metrics::Metrics, trace::step};
+use super::client::Proxies;
+use crate::{
+    metrics::Metrics,
+    trace::{self, step},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The label of requests that no route matched: their paths are whatever strangers think of.
 const UNMATCHED: &str = "other";
 
+/// What the middleware needs.
+#[derive(Debug, Clone)]
+pub(super) struct Observer {
+    pub(super) metrics: Metrics,
+    pub(super) proxies: Proxies,
+}
+
 /// Middleware, the outermost one.
-pub(super) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(observer): State<Observer>, request: Request, next: Next) -> Response {
+    let Observer { metrics, proxies } = observer;
     let started = Instant::now();
     let id = request_id(&request);
     let method = method_label(request.method());
@@ -32,6 +44,10 @@ pub(super) async fn observe(State(metrics): State<Metrics>, request: Request, ne
     } else {
         // Polls last as long as they like, and say nothing.
         Span::none()
+    };
+    let step = match proxies.trace(&request) {
+        Some(trace) => trace::follow(step, trace),
+        None => step,
     };
     let mut response = next.run(request).instrument(step.clone()).instrument(span.clone()).await;
 
@@ -85,9 +101,9 @@ mod tests {
     use tower::ServiceExt;
 
     async fn ask(metrics: &Metrics, method: &str, path: &str, id: Option<&str>) -> Response {
-        let router = Router::new()
-            .route("/things/{id}", get(async || "thing"))
-            .layer(middleware::from_fn_with_state(metrics.clone(), observe));
+        let observer = Observer { metrics: metrics.clone(), proxies: Proxies::new(&[]) };
+        let router =
+            Router::new().route("/things/{id}", get(async || "thing")).layer(middleware::from_fn_with_state(observer, observe));
         let request = id.map_or(Request::builder(), |id| Request::builder().header(REQUEST_ID, id));
         let request = request.method(method).uri(path).body(Body::empty()).expect("a request");
         router.oneshot(request).await.expect("infallible")

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::{body::BodyRules, complete, layered, openapi, server::tests::hub};
+use super::{body::BodyRules, client::Proxies, complete, layered, observe::Observer, openapi, server::tests::hub};
 use crate::{
     backplane::Health,
     config::origins::Origins,
@@ -37,7 +37,7 @@ fn edge(metrics: Metrics) -> Router {
         .route("/api/messages/send/{id}", post(async || "sent"))
         .route("/api/panic", get(async || -> &'static str { panic!("secret of the house") }));
     let rules = BodyRules { limit: 1024, timeout: Duration::from_secs(3) };
-    layered(complete(routes, &openapi()), rules, Origins::new(&[]), metrics)
+    layered(complete(routes, &openapi()), rules, Origins::new(&[]), observer(metrics))
 }
 
 async fn ask(router: Router, method: &str, path: &str) -> Response {
@@ -234,7 +234,7 @@ async fn the_ops_port_tells_what_the_node_remembers_of_a_message() {
 async fn a_client_whose_body_nobody_reads_can_send_it_and_still_gets_its_answer() {
     let rules = BodyRules { limit: 8 << 20, timeout: Duration::from_secs(30) };
     let routes = Router::new().route("/", post(async || Error::InvalidToken));
-    let hub = hub(layered(routes, rules, Origins::new(&[]), metrics()), 10, Duration::from_secs(30)).await;
+    let hub = hub(layered(routes, rules, Origins::new(&[]), observer(metrics())), 10, Duration::from_secs(30)).await;
     let mut stream = TcpStream::connect(hub.at).await.expect("connected");
     let photo = vec![b'x'; 16 << 20];
     let head = format!("POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", photo.len());
@@ -245,4 +245,8 @@ async fn a_client_whose_body_nobody_reads_can_send_it_and_still_gets_its_answer(
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer and an orderly end");
     assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("auth.invalid_token"), "{answer}");
+}
+
+fn observer(metrics: Metrics) -> Observer {
+    Observer { metrics, proxies: Proxies::new(&[]) }
 }

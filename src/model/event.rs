@@ -84,8 +84,8 @@ pub struct Envelope {
 /// Where an envelope comes from: for measuring and tracing, never for deciding.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
-    /// When it was committed, in microseconds since 1970 by the clock of the node that did; 0 when that is not known.
-    pub committed_at: i64,
+    /// When it was committed, in microseconds since 1970 by the clock of the node that did.
+    pub committed_at: Option<i64>,
     /// Whether another node told it.
     pub remote: bool,
     /// Where the trace of its commit stands, if one is recorded.

@@ -40,9 +40,11 @@ impl Meters {
 }
 
 impl Meter {
-    /// One entry, `seconds` after its commit. Clocks of nodes differ: less than nothing counts as nothing.
-    pub(super) fn delivered(&self, seconds: f64) {
+    /// One entry, `seconds` after its commit, if that is known. Clocks of nodes differ: less than nothing counts as nothing.
+    pub(super) fn delivered(&self, seconds: Option<f64>) {
         self.count.inc();
-        self.seconds.observe(seconds.max(0.0));
+        if let Some(seconds) = seconds {
+            self.seconds.observe(seconds.max(0.0));
+        }
     }
 }

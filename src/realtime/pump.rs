@@ -47,7 +47,7 @@ async fn pull(hub: Hub, sessions: Sessions, mut signals: Signals, due: Arc<Notif
                 let meter = hub.meter(if origin.remote { Way::Remote } else { Way::Local });
                 for (user, seq) in entries {
                     if hub.offer(user, seq, &event, How::Hint) {
-                        meter.delivered((clock.micros() - origin.committed_at) as f64 / 1e6);
+                        meter.delivered(origin.committed_at.map(|at| (clock.micros() - at) as f64 / 1e6));
                     }
                 }
             }

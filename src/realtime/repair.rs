@@ -64,7 +64,7 @@ pub(super) async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
             if hub.offer(person.id, entry.seq, &entry.event, How::Log) {
                 hub.metrics().gaps_repaired.inc();
                 let age = hub.services().clock.now() - entry.created_at;
-                hub.meter(Way::Log).delivered(age.as_seconds_f64());
+                hub.meter(Way::Log).delivered(Some(age.as_seconds_f64()));
             }
         }
         if read < PAGE {

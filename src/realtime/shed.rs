@@ -41,7 +41,8 @@ pub(super) struct Debt {
 
 impl Debt {
     pub(super) fn new(config: &Cluster) -> Self {
-        let cookie = format!("{}=; Path=/; Max-Age=0", config.shed_cookie);
+        let (name, attributes) = config.shed_cookie.split_at(config.shed_cookie.find(';').unwrap_or(config.shed_cookie.len()));
+        let cookie = format!("{}=; Path=/; Max-Age=0{attributes}", name.trim());
         let farewell = HeaderValue::try_from(cookie).ok().filter(|_| !config.shed_cookie.is_empty());
         Self { owed: Arc::default(), farewell }
     }
@@ -239,6 +240,18 @@ mod tests {
         assert!(closed > 0 && !cluster.plan.is_shedding());
         cluster.runs(1_000);
         assert_eq!(cluster.closed, closed);
+    }
+
+    #[test]
+    fn a_cookie_that_was_set_with_attributes_is_forgotten_with_them() {
+        let mut config = crate::config::Config::load(None, []).unwrap().cluster;
+        let mut farewell = |cookie: &str| {
+            config.shed_cookie = cookie.to_owned();
+            Debt::new(&config).farewell()
+        };
+        assert_eq!(farewell("").as_ref(), None);
+        assert_eq!(farewell("HUBNODE").unwrap(), "HUBNODE=; Path=/; Max-Age=0");
+        assert_eq!(farewell("HUBNODE; SameSite=None; Secure").unwrap(), "HUBNODE=; Path=/; Max-Age=0; SameSite=None; Secure");
     }
 
     #[test]

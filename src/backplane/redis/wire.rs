@@ -35,7 +35,7 @@ pub(super) struct Told {
     entries: Vec<(UserId, i64)>,
     /// [`Origin::committed_at`].
     #[serde(default)]
-    at: i64,
+    at: Option<i64>,
     /// [`Origin::trace`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<Arc<str>>,
@@ -96,7 +96,7 @@ mod tests {
         let payload = Arc::from(RawValue::from_string(text.to_owned()).expect("json"));
         let event = Event { kind: EventKind::NewMessage, payload };
         let user = UserId::new();
-        let origin = Origin { committed_at: 1_700_000_000_000_001, ..Origin::default() };
+        let origin = Origin { committed_at: Some(1_700_000_000_000_001), ..Origin::default() };
         let mut told = Told::of(&Envelope { event, entries: Vec::new(), origin });
         told.push((user, 3));
 
@@ -111,7 +111,7 @@ mod tests {
         let Some(Note::Envelope(told)) = notes.next() else { panic!("an envelope was written") };
         let envelope = told.into_envelope().expect("a known kind");
         assert_eq!((envelope.event.payload.get(), envelope.entries), (text, vec![(user, 3)]));
-        assert_eq!((envelope.origin.committed_at, envelope.origin.remote), (1_700_000_000_000_001, true));
+        assert_eq!((envelope.origin.committed_at, envelope.origin.remote), (Some(1_700_000_000_000_001), true));
     }
 
     #[test]

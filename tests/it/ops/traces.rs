@@ -8,13 +8,17 @@ use opentelemetry_proto::tonic::{
 };
 use parking_lot::Mutex;
 use prost::Message;
+use reqwest::Method;
 use std::{net::SocketAddr, sync::Arc};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::{person::Person, process::Process};
-use crate::support::{eventually, services};
+use crate::support::{
+    eventually, services,
+    user::{answer, request},
+};
 
 /// What a collector was told: each span, and the instance that it came from.
 type Told = Arc<Mutex<Vec<(String, Span)>>>;
@@ -36,6 +40,10 @@ async fn take(State(told): State<Told>, body: Bytes) -> StatusCode {
         told.lock().extend(spans.map(|span| (instance.clone(), span)));
     }
     StatusCode::OK
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
@@ -63,6 +71,7 @@ async fn a_trace_leads_from_the_request_to_the_socket_on_another_node() {
         ("HUBBUB__DRAIN__NOTICE", "0s"),
         ("HUBBUB__TRACING__OTLP_ENDPOINT", endpoint.as_str()),
         ("HUBBUB__TRACING__SAMPLE", "1"),
+        ("HUBBUB__HTTP__TRUSTED_PROXIES", "127.0.0.1"),
     ];
     let nodes = [Process::starts("serve", folder.path(), &settings), Process::starts("serve", folder.path(), &settings)];
     let (here, there) = (nodes[0].serves().await, nodes[1].serves().await);
@@ -71,6 +80,10 @@ async fn a_trace_leads_from_the_request_to_the_socket_on_another_node() {
 
     alice.tries_to_send(&bob, "a secret between us", Uuid::new_v4()).await.unwrap();
     his.expects_message("a secret between us").await;
+
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let check = request(Method::GET, format!("http://{here}/api/auth/check"));
+    assert_eq!(answer(check.header("traceparent", format!("00-{trace}-{parent}-01"))).await.status, 401);
 
     // What is left is delivered when a node stops.
     for node in nodes {
@@ -82,17 +95,19 @@ async fn a_trace_leads_from_the_request_to_the_socket_on_another_node() {
         (has("deliver") && has("tell nodes")).then_some(told)
     })
     .await;
-    let (sender, request) = told.iter().find(|(_, span)| span.name == "POST /api/messages/send/{id}").expect("the request");
-    assert_eq!(text(&request.attributes, "http.response.status_code").as_deref(), Some("201"));
-    assert!(request.parent_span_id.is_empty());
-    let of_trace: Vec<_> = told.iter().filter(|(_, span)| span.trace_id == request.trace_id).collect();
+    let (sender, sent) = told.iter().find(|(_, span)| span.name == "POST /api/messages/send/{id}").expect("the request");
+    assert_eq!(text(&sent.attributes, "http.response.status_code").as_deref(), Some("201"));
+    assert!(sent.parent_span_id.is_empty());
+    let of_trace: Vec<_> = told.iter().filter(|(_, span)| span.trace_id == sent.trace_id).collect();
     let (_, commit) = of_trace.iter().find(|(_, span)| span.name == "commit").expect("the commit");
-    assert_eq!(commit.parent_span_id, request.span_id);
+    assert_eq!(commit.parent_span_id, sent.span_id);
     let told_by = of_trace.iter().find(|(_, span)| span.name == "tell nodes").expect("the publish");
     assert_eq!(&told_by.0, sender);
     let delivered: Vec<_> = of_trace.iter().filter(|(_, span)| span.name == "deliver").collect();
     assert_eq!(delivered.len(), 2, "once on each node: {of_trace:#?}");
     assert!(delivered.iter().any(|(instance, _)| instance == sender));
-    assert!(delivered.iter().any(|(instance, span)| instance != sender && span.parent_span_id == request.span_id));
+    assert!(delivered.iter().any(|(instance, span)| instance != sender && span.parent_span_id == sent.span_id));
+    let (_, check) = told.iter().find(|(_, span)| span.name == "GET /api/auth/check").expect("the check");
+    assert_eq!((hex(&check.trace_id), hex(&check.parent_span_id)), (trace.to_owned(), parent.to_owned()), "the proxy began it");
     assert!(!format!("{told:?}").contains("secret"), "no message bodies");
 }
