@@ -2,13 +2,9 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use std::{
-    future::Future,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{future::Future, path::PathBuf, process::ExitCode};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Faults};
 
 mod check_config;
 mod doctor;
@@ -57,20 +53,21 @@ enum Command {
 /// Whatever kept it from being carried out, in words for the person at the terminal.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let file = cli.config.clone();
-    let config = || load(file.as_deref());
+    let config = || told(Config::load(file.as_deref(), config::environment()));
+    let unsigned = || told(Config::load_unsigned(file.as_deref(), config::environment()));
     match cli.command {
         Command::Openapi => openapi::run(),
         Command::CheckConfig => check_config::run(file.as_deref()),
         Command::Serve => block_on(serve::run(config()?)),
-        Command::Migrate => block_on(migrate::run(config()?)),
+        Command::Migrate => block_on(migrate::run(unsigned()?)),
         Command::Healthcheck => block_on(healthcheck::run(config()?)),
-        Command::Doctor(what) => block_on(doctor::run(config()?, what)),
-        Command::Epoch(what) => block_on(epoch::run(config()?, what)),
+        Command::Doctor(what) => block_on(doctor::run(unsigned()?, what)),
+        Command::Epoch(what) => block_on(epoch::run(unsigned()?, what)),
     }
 }
 
-fn load(file: Option<&Path>) -> anyhow::Result<Config> {
-    Config::load(file, config::environment()).map_err(|faults| anyhow::anyhow!("the configuration is not right:\n{faults}"))
+fn told(config: Result<Config, Faults>) -> anyhow::Result<Config> {
+    config.map_err(|faults| anyhow::anyhow!("the configuration is not right:\n{faults}"))
 }
 
 fn block_on<F>(task: F) -> anyhow::Result<ExitCode>

@@ -26,12 +26,12 @@ pub(super) fn derive(settings: &mut Settings) {
     }
 }
 
-/// Collects the fault of every combination.
-pub(super) fn check(config: &Config, settings: &Settings, faults: &mut Faults) {
+/// Collects the fault of every combination. `signs`: a secret is needed.
+pub(super) fn check(config: &Config, settings: &Settings, faults: &mut Faults, signs: bool) {
     let mut checks = Checks { settings, faults };
     listeners(config, &mut checks);
     stores(config, &mut checks);
-    secret(config, &mut checks);
+    secret(config, &mut checks, signs);
     times(config, &mut checks);
 }
 
@@ -154,7 +154,7 @@ fn stores(config: &Config, checks: &mut Checks<'_>) {
     }
 }
 
-fn secret(config: &Config, checks: &mut Checks<'_>) {
+fn secret(config: &Config, checks: &mut Checks<'_>, signs: bool) {
     let secret = &config.auth.jwt_secret;
     checks.refuse_if(
         !secret.is_empty() && secret.len() < MIN_SECRET_BYTES,
@@ -163,7 +163,7 @@ fn secret(config: &Config, checks: &mut Checks<'_>) {
         "expected at least 32 random bytes, such as the output of: openssl rand -base64 48",
     );
     checks.refuse_if(
-        secret.is_empty() && (config.database.url.starts_with("postgres") || config.redis.is_configured()),
+        signs && secret.is_empty() && (config.database.url.starts_with("postgres") || config.redis.is_configured()),
         "auth.jwt_secret",
         "JWT_SECRET is missing; only a node alone with SQLite can make one by itself",
         "all nodes need the same secret: set JWT_SECRET to at least 32 random bytes (openssl rand -base64 48)",

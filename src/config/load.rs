@@ -112,8 +112,8 @@ fn insert(table: &mut toml::Table, path: &str, value: Value) {
     }
 }
 
-/// See [`Config::load`].
-pub(super) fn load(file: Option<&Path>, variables: BTreeMap<String, String>) -> Result<Config, Faults> {
+/// See [`Config::load`]; `signs`: tokens are signed and read with it.
+pub(super) fn load(file: Option<&Path>, variables: BTreeMap<String, String>, signs: bool) -> Result<Config, Faults> {
     let (mut settings, mut faults) = (Settings::default(), Faults::default());
     match DEFAULTS.parse::<toml::Table>() {
         Ok(table) => settings.read_table(&table, "", &Source::Default, &mut faults),
@@ -134,7 +134,7 @@ pub(super) fn load(file: Option<&Path>, variables: BTreeMap<String, String>) -> 
     // What could not be read kept its default, so that the combinations can be judged in the same go.
     match Config::deserialize(settings.nested()) {
         Ok(mut config) => {
-            check::check(&config, &settings, &mut faults);
+            check::check(&config, &settings, &mut faults, signs);
             config.settings = settings;
             if faults.0.is_empty() { Ok(config) } else { Err(faults) }
         }

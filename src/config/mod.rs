@@ -75,7 +75,15 @@ impl Config {
     /// # Errors
     /// All faults of all sources, unknown keys included.
     pub fn load(file: Option<&Path>, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Faults> {
-        load::load(file, variables.into_iter().collect::<BTreeMap<_, _>>())
+        load::load(file, variables.into_iter().collect::<BTreeMap<_, _>>(), true)
+    }
+
+    /// As [`Config::load`], for what only works on the database: it signs nothing, so that it may be without a secret.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_unsigned(file: Option<&Path>, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Faults> {
+        load::load(file, variables.into_iter().collect::<BTreeMap<_, _>>(), false)
     }
 
     /// The effective configuration as TOML, with where each value came from and without secrets.
