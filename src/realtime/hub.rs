@@ -147,9 +147,10 @@ impl Hub {
         }
     }
 
-    /// Takes an entry of somebody's log, if they are here. Answers whether it reached the sockets.
-    pub(super) fn offer(&self, user: UserId, seq: i64, event: &Event, how: How) -> bool {
-        let Some(person) = self.person(user) else { return false };
+    /// Takes an entry of somebody's log, if they are here. Answers how many reached the sockets: none, or this one and those
+    /// that had waited for it.
+    pub(super) fn offer(&self, user: UserId, seq: i64, event: &Event, how: How) -> usize {
+        let Some(person) = self.person(user) else { return 0 };
         let mut state = person.lock();
         let offered = state.cursor.offer(seq, event);
         if let Offered::Next(events) = &offered {
@@ -160,7 +161,7 @@ impl Hub {
             self.0.services.recent.held(user, seq);
             repair::after_hold(self, &person);
         }
-        matches!(offered, Offered::Next(_))
+        if let Offered::Next(events) = offered { events.len() } else { 0 }
     }
 
     /// Passes events on that end where the cursor stands now.

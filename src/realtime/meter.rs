@@ -40,9 +40,10 @@ impl Meters {
 }
 
 impl Meter {
-    /// One entry, `seconds` after its commit, if that is known. Clocks of nodes differ: less than nothing counts as nothing.
-    pub(super) fn delivered(&self, seconds: Option<f64>) {
-        self.count.inc();
+    /// One entry, `seconds` after its commit if that is known, and those that had waited for it: `count` in all. Clocks of
+    /// nodes differ: less than nothing counts as nothing.
+    pub(super) fn delivered(&self, count: usize, seconds: Option<f64>) {
+        self.count.inc_by(count as u64);
         if let Some(seconds) = seconds {
             self.seconds.observe(seconds.max(0.0));
         }

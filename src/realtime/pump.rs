@@ -46,8 +46,9 @@ async fn pull(hub: Hub, sessions: Sessions, mut signals: Signals, due: Arc<Notif
                 let _entered = step.enter();
                 let meter = hub.meter(if origin.remote { Way::Remote } else { Way::Local });
                 for (user, seq) in entries {
-                    if hub.offer(user, seq, &event, How::Hint) {
-                        meter.delivered(origin.committed_at.map(|at| (clock.micros() - at) as f64 / 1e6));
+                    let reached = hub.offer(user, seq, &event, How::Hint);
+                    if reached > 0 {
+                        meter.delivered(reached, origin.committed_at.map(|at| (clock.micros() - at) as f64 / 1e6));
                     }
                 }
             }

@@ -61,10 +61,11 @@ pub(super) async fn catch_up(hub: &Hub, person: &Person) -> Result<()> {
             break;
         }
         for entry in entries {
-            if hub.offer(person.id, entry.seq, &entry.event, How::Log) {
+            let reached = hub.offer(person.id, entry.seq, &entry.event, How::Log);
+            if reached > 0 {
                 hub.metrics().gaps_repaired.inc();
                 let age = hub.services().clock.now() - entry.created_at;
-                hub.meter(Way::Log).delivered(Some(age.as_seconds_f64()));
+                hub.meter(Way::Log).delivered(reached, Some(age.as_seconds_f64()));
             }
         }
         if read < PAGE {

@@ -74,6 +74,40 @@ async fn what_nobody_told_is_counted_and_timed_as_read_from_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waited_for_a_gap_to_be_filled_is_counted_with_it() {
+    let redis = Redis::starts();
+    let hub = TestHub::cluster_with(2, &[("REDIS_URL", &redis.url()), ("HUBBUB__REDIS__PREFIX", "gap:")]).await;
+    hub.settles().await;
+    let [alice, bob, carol] = hub.users(["alice", "bob", "carol"]).await;
+    let mut hers = carol.connects_to(hub.node(1)).await;
+    let mut his = bob.connects_to(hub.node(1)).await;
+    let presence = format!("gap:presence:{{{}}}", bob.id);
+    let place = eventually("where bob is", || async {
+        let place = redis.run(&["HGETALL", &presence]);
+        (!place.trim().is_empty()).then_some(place)
+    })
+    .await;
+
+    redis.run(&["DEL", &presence]);
+    alice.at(hub.node(0)).sends(&bob, "told to nobody").await;
+    // Nodes are told in order: when this is there, that one has been told to nobody.
+    alice.at(hub.node(0)).sends(&carol, "a marker").await;
+    hers.expects_message("a marker").await;
+    redis.run(&[&["HSET", &presence], place.split_whitespace().collect::<Vec<_>>().as_slice()].concat());
+    alice.at(hub.node(0)).sends(&bob, "told").await;
+    his.expects_message("told to nobody").await;
+    his.expects_message("told").await;
+
+    let (log, remote) =
+        ("hubbub_log_entries_delivered_total{path=\"log\"}", "hubbub_log_entries_delivered_total{path=\"remote\"}");
+    eventually("all three counted", || async {
+        (hub.node(1).metric(log).await + hub.node(1).metric(remote).await == 3.0).then_some(())
+    })
+    .await;
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_metrics_show_the_pools_and_what_has_not_happened_yet() {
     let hub = TestHub::cluster(1).await;
     let node = hub.node(0);
