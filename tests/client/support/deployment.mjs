@@ -1,11 +1,11 @@
 // The ways to run hubbub that the tests cover. A test names nodes 0 and 1; where there is only one, both are that one.
 import { after, before, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Node } from './node.mjs';
-import { freshDatabase, freshRedis } from './services.mjs';
+import { freshCluster } from './services.mjs';
 import { closeAllTabs } from './tab.mjs';
 
 /** An origin that the deployments allow besides their own. */
@@ -69,19 +69,9 @@ class Deployment {
   }
 
   async #cluster(folder) {
-    const database = await freshDatabase();
-    this.#cleanUp.push(database.drop);
-    const redis = freshRedis();
-    const media = join(folder, 'media');
-    await mkdir(media);
-    return {
-      DATABASE_URL: database.url,
-      REDIS_URL: redis.url,
-      HUBBUB__REDIS__PREFIX: redis.prefix,
-      HUBBUB__MEDIA__URL: `file://${media}`,
-      HUBBUB__MEDIA__SHARED: 'true',
-      HUBBUB__DATABASE__MIGRATE_ON_START: 'true',
-    };
+    const { env, drop } = await freshCluster(folder);
+    this.#cleanUp.push(drop);
+    return env;
   }
 
   /** Who serves when node `index`, of which `stopped` is the end, is gone: the other node, or a new one on the same data. */

@@ -1,11 +1,11 @@
 // Three nodes on the PostgreSQL and the Redis that tests/services/with.sh started, each at an address that outlives it.
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fetchText } from '../../client/faults/balancer.mjs';
 import { freePort, until } from '../../client/faults/program.mjs';
 import { Node } from '../../client/support/node.mjs';
-import { freshDatabase, freshRedis } from '../../client/support/services.mjs';
+import { freshCluster } from '../../client/support/services.mjs';
 import { closeAllTabs } from '../../client/support/tab.mjs';
 
 // Everybody comes from one address. A drain lasts long enough to look at it.
@@ -42,21 +42,9 @@ export class Cluster {
   async #start(hosts, samePort, forwards, env) {
     this.folder = await mkdtemp(join(tmpdir(), 'hubbub-balanced-'));
     this.#cleanUp.push(() => rm(this.folder, { recursive: true, force: true }));
-    const database = await freshDatabase();
-    this.#cleanUp.push(database.drop);
-    const redis = freshRedis();
-    const media = join(this.folder, 'media');
-    await mkdir(media);
-    this.#env = {
-      ...COMMON,
-      DATABASE_URL: database.url,
-      REDIS_URL: redis.url,
-      HUBBUB__REDIS__PREFIX: redis.prefix,
-      HUBBUB__MEDIA__URL: `file://${media}`,
-      HUBBUB__MEDIA__SHARED: 'true',
-      HUBBUB__DATABASE__MIGRATE_ON_START: 'true',
-      ...env,
-    };
+    const fresh = await freshCluster(this.folder);
+    this.#cleanUp.push(fresh.drop);
+    this.#env = { ...COMMON, ...fresh.env, ...env };
     const shared = samePort ? { port: await freePort(), opsPort: await freePort() } : undefined;
     for (const host of hosts) {
       const place = { host, ...(shared ?? { port: await freePort(), opsPort: await freePort() }) };

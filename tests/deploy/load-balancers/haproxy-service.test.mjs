@@ -1,13 +1,12 @@
 // haproxy.cfg as it stands in a cluster, where names are asked for nodes; and without stickiness, where long-polling fails unless nodes
 // forward polls.
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import '../../client/faults/ending.mjs';
 import { until } from '../../client/faults/program.mjs';
-import { Cluster } from './cluster.mjs';
-import { CLIENTS, Crowd, opens } from './crowd.mjs';
+import { CLIENTS, opens } from './crowd.mjs';
 import { NameServer } from './dns.mjs';
-import { HAProxy } from './haproxy.mjs';
+import { standBehindHAProxy } from './stand.mjs';
 
 const HOSTS = ['127.0.0.2', '127.0.0.3', '127.0.0.4'];
 const PEOPLE = 9;
@@ -24,32 +23,17 @@ function withoutStickiness(config) {
 }
 
 describe('HAProxy with a headless Service', () => {
-  let cluster, names, haproxy, crowd;
-
-  before(
-    async () => {
-      cluster = await Cluster.start({ hosts: HOSTS, samePort: true });
-      names = await NameServer.of(HOSTS);
-      const { port } = new URL(cluster.nodes[0].url);
-      const { port: opsPort } = new URL(cluster.nodes[0].opsUrl);
-      const env = { HUBBUB_SERVICE: 'hubbub.test', HUBBUB_PORT: port, HUBBUB_OPS_PORT: opsPort, HUBBUB_NAMESERVER: names.at };
-      haproxy = await HAProxy.start(env, { folder: cluster.folder });
-      await haproxy.sees(3);
-      crowd = await Crowd.signsUp(haproxy, PEOPLE);
-    },
-    { timeout: 90_000 },
-  );
-  after(
-    async () => {
-      await haproxy?.stop();
-      names?.close();
-      await cluster?.stop();
-    },
-    { timeout: 60_000 },
-  );
-  afterEach(() => crowd.close());
+  let names;
+  const places = async ({ nodes: [first] }) => {
+    names = await NameServer.of(HOSTS);
+    const [port, opsPort] = [first.url, first.opsUrl].map((url) => new URL(url).port);
+    return { HUBBUB_SERVICE: 'hubbub.test', HUBBUB_PORT: port, HUBBUB_OPS_PORT: opsPort, HUBBUB_NAMESERVER: names.at };
+  };
+  const stand = standBehindHAProxy({ nodes: { hosts: HOSTS, samePort: true }, people: PEOPLE, places });
+  after(() => names?.close());
 
   test('finds the nodes by name, and clients of all kinds are well', { timeout: 60_000 }, async () => {
+    const { cluster, haproxy, crowd } = stand;
     for (const options of Object.values(CLIENTS)) await crowd.opens(haproxy, options);
 
     await crowd.converses(haproxy);
@@ -60,6 +44,7 @@ describe('HAProxy with a headless Service', () => {
   });
 
   test('takes a node in that the name has come to include, and leaves the WebSockets of one that it has lost', { timeout: 90_000 }, async () => {
+    const { cluster, haproxy, crowd } = stand;
     names.addresses = HOSTS.slice(0, 2);
     await haproxy.sees(2, 30_000);
     await crowd.opens(haproxy, CLIENTS['polling only']);
@@ -82,27 +67,10 @@ describe('HAProxy with a headless Service', () => {
 });
 
 describe('without stickiness and without nodes that forward polls', () => {
-  let cluster, haproxy, crowd;
-
-  before(
-    async () => {
-      cluster = await Cluster.start();
-      haproxy = await HAProxy.start(cluster.nodes, { folder: cluster.folder, edit: withoutStickiness });
-      await haproxy.sees(3);
-      crowd = await Crowd.signsUp(haproxy, PEOPLE);
-    },
-    { timeout: 90_000 },
-  );
-  after(
-    async () => {
-      await haproxy?.stop();
-      await cluster?.stop();
-    },
-    { timeout: 60_000 },
-  );
-  afterEach(() => crowd.close());
+  const stand = standBehindHAProxy({ people: PEOPLE, edit: withoutStickiness });
 
   test('clients that only poll fail', { timeout: 60_000 }, async () => {
+    const { haproxy, crowd } = stand;
     const tabs = crowd.users.map((user) => opens(user, haproxy, { transports: ['polling'], reconnection: false }));
 
     const failed = (tab) => tab.pending('connect_error') + tab.pending('disconnect') > 0;
@@ -112,6 +80,7 @@ describe('without stickiness and without nodes that forward polls', () => {
   });
 
   test('clients that only speak WebSocket are well', { timeout: 60_000 }, async () => {
+    const { haproxy, crowd } = stand;
     await crowd.opens(haproxy, CLIENTS['WebSocket only']);
 
     await crowd.converses(haproxy);
@@ -121,28 +90,11 @@ describe('without stickiness and without nodes that forward polls', () => {
 });
 
 describe('without stickiness, with nodes that forward polls', () => {
-  let cluster, haproxy, crowd;
-
-  before(
-    async () => {
-      cluster = await Cluster.start({ forwards: true });
-      haproxy = await HAProxy.start(cluster.nodes, { folder: cluster.folder, edit: withoutStickiness });
-      await haproxy.sees(3);
-      crowd = await Crowd.signsUp(haproxy, PEOPLE);
-    },
-    { timeout: 90_000 },
-  );
-  after(
-    async () => {
-      await haproxy?.stop();
-      await cluster?.stop();
-    },
-    { timeout: 60_000 },
-  );
-  afterEach(() => crowd.close());
+  const stand = standBehindHAProxy({ nodes: { forwards: true }, people: PEOPLE, edit: withoutStickiness });
 
   for (const name of ['default', 'polling only']) {
     test(`${name}: clients are well`, { timeout: 60_000 }, async () => {
+      const { cluster, haproxy, crowd } = stand;
       // An upgrade that comes to another node fails, and the client stays with polling.
       await crowd.opens(haproxy, CLIENTS[name], { upgrades: false });
 

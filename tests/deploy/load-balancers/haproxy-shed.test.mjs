@@ -1,11 +1,11 @@
 // Scaling out behind HAProxy: a new node gets its share, from clients that a cookie keeps where they are, too.
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import '../../client/faults/ending.mjs';
 import { until } from '../../client/faults/program.mjs';
-import { Cluster } from './cluster.mjs';
-import { CLIENTS, Crowd } from './crowd.mjs';
+import { CLIENTS } from './crowd.mjs';
 import { HAProxy } from './haproxy.mjs';
+import { standBehindHAProxy } from './stand.mjs';
 
 const PEOPLE = 30;
 const SHEDS = {
@@ -25,26 +25,10 @@ function startsFaster(config) {
 }
 
 describe('nodes that shed behind HAProxy', () => {
-  let cluster, haproxy, crowd;
-
-  before(
-    async () => {
-      cluster = await Cluster.start({ env: SHEDS });
-      haproxy = await HAProxy.start(cluster.nodes, { folder: cluster.folder, edit: startsFaster });
-      await haproxy.sees(3);
-      crowd = await Crowd.signsUp(haproxy, PEOPLE);
-    },
-    { timeout: 90_000 },
-  );
-  after(
-    async () => {
-      await haproxy?.stop();
-      await cluster?.stop();
-    },
-    { timeout: 60_000 },
-  );
+  const stand = standBehindHAProxy({ nodes: { env: SHEDS }, people: PEOPLE, edit: startsFaster });
 
   test('share the load with one that joins, and everybody stays well', { timeout: 120_000 }, async (t) => {
+    const { cluster, haproxy, crowd } = stand;
     await cluster.nodes[2].kill();
     await haproxy.sees(2);
     for (const name of ['default', 'polling only']) await crowd.opens(haproxy, CLIENTS[name]);

@@ -3,15 +3,16 @@
 // every metric that rules and dashboard use, every panel and every rule must be there and work.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { freePort } from '../../client/faults/program.mjs';
 import { Node } from '../../client/support/node.mjs';
-import { freshDatabase, freshRedis } from '../../client/support/services.mjs';
+import { freshCluster } from '../../client/support/services.mjs';
 import { load } from './load.mjs';
-import { Prometheus, freePort } from './prometheus.mjs';
+import { Prometheus } from './prometheus.mjs';
 
 const run = promisify(execFile);
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
@@ -21,11 +22,8 @@ const python = (...args) => run(here('python.sh'), [here(args[0]), ...args.slice
 const undo = [];
 
 async function startNodes(folder) {
-  const database = await freshDatabase();
-  undo.push(database.drop);
-  const redis = freshRedis();
-  const media = join(folder, 'media');
-  await mkdir(media);
+  const fresh = await freshCluster(folder);
+  undo.push(fresh.drop);
   const limits = ['SEND', 'EVENT', 'HANDSHAKE', 'SIGN_UP', 'FAILED_LOG_IN'].map((name) => [`HUBBUB__LIMITS__${name}__BURST`, '0']);
   const env = {
     ...Object.fromEntries(limits),
@@ -33,12 +31,7 @@ async function startNodes(folder) {
     HUBBUB__HTTP__HOST: '127.0.0.1',
     HUBBUB__OPS__HOST: '127.0.0.1',
     JWT_SECRET: 'a secret for tests only, and long enough',
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
-    HUBBUB__REDIS__PREFIX: redis.prefix,
-    HUBBUB__MEDIA__URL: `file://${media}`,
-    HUBBUB__MEDIA__SHARED: 'true',
-    HUBBUB__DATABASE__MIGRATE_ON_START: 'true',
+    ...fresh.env,
   };
   const nodes = [];
   for (let i = 0; i < 2; i += 1) {
