@@ -9,7 +9,7 @@ const SECRET = 'a secret for the fault suite only, and long enough';
 
 // Everybody comes from one address, and sends more than a person would.
 const WITHOUT_LIMITS = Object.fromEntries(
-  ['SEND', 'EVENT', 'HANDSHAKE', 'SIGN_UP', 'FAILED_LOG_IN'].map((limit) => [`HUBBUB__LIMITS__${limit}__BURST`, '0']),
+  ['SEND', 'EVENT', 'ADMISSION', 'HANDSHAKE', 'SIGN_UP', 'FAILED_LOG_IN'].map((limit) => [`HUBBUB__LIMITS__${limit}__BURST`, '0']),
 );
 
 // As by default, only sooner: for runs of a minute.
