@@ -42,6 +42,15 @@ impl Trio {
         tells(b, a, *ann).await;
     }
 
+    /// Waits until every node has said for one of these reasons that it reconciles, and all is as before; nobody flickered.
+    async fn gets_over_it(&mut self, redis: &Deployment, reasons: &[Reason]) {
+        for node in &mut self.nodes {
+            node.pulls_reconcile(reasons).await;
+        }
+        self.is_well(redis).await;
+        self.showed_everybody_all_the_time();
+    }
+
     /// Nobody went and nobody came back in between.
     fn showed_everybody_all_the_time(&self) {
         for (node, version) in self.nodes.iter().zip(self.versions) {
@@ -113,12 +122,8 @@ async fn when_the_server_of_an_inbox_dies_its_replica_takes_over() {
 
     server.kill();
 
-    for node in &mut trio.nodes {
-        node.pulls_reconcile(CUT).await;
-    }
+    trio.gets_over_it(&redis, CUT).await;
     assert!(is_primary(replica));
-    trio.is_well(&redis).await;
-    trio.showed_everybody_all_the_time();
 }
 
 #[tokio::test]
@@ -133,12 +138,8 @@ async fn when_the_server_of_peoples_presence_dies_what_it_lost_is_written_again(
 
     server.kill();
 
-    for node in &mut trio.nodes {
-        node.pulls_reconcile(CUT).await;
-    }
+    trio.gets_over_it(&redis, CUT).await;
     assert!(is_primary(replica));
-    trio.is_well(&redis).await;
-    trio.showed_everybody_all_the_time();
 }
 
 /// No connection breaks, and nobody has a reason to ask the server of that person: only its history tells.
@@ -153,12 +154,8 @@ async fn when_a_replica_takes_over_in_silence_people_are_registered_again() {
     let answer = replica.run("CLUSTER FAILOVER");
     assert!(answer.starts_with("+OK"), "{answer}");
 
-    for node in &mut trio.nodes {
-        node.pulls_reconcile(&[Reason::Reconnected]).await;
-    }
+    trio.gets_over_it(&redis, &[Reason::Reconnected]).await;
     assert!(is_primary(replica));
-    trio.is_well(&redis).await;
-    trio.showed_everybody_all_the_time();
 }
 
 #[tokio::test]
@@ -189,11 +186,7 @@ async fn when_one_server_comes_back_empty_what_it_had_is_written_again() {
 
     assert!(server.start());
 
-    for node in &mut trio.nodes {
-        node.pulls_reconcile(CUT).await;
-    }
-    trio.is_well(&redis).await;
-    trio.showed_everybody_all_the_time();
+    trio.gets_over_it(&redis, CUT).await;
 }
 
 #[tokio::test]
