@@ -57,4 +57,12 @@ pub mod iso {
     pub fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&at.format(FORMAT))
     }
+
+    /// The same for a time that may be missing: `null`.
+    pub fn serialize_optional<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => serialize(at, to),
+            None => to.serialize_none(),
+        }
+    }
 }

@@ -47,6 +47,8 @@ pub enum Error {
     ReceiverNotFound,
     #[error("Message not found.")]
     MessageNotFound,
+    #[error("User not found")]
+    UserNotFound,
     #[error("Not an id: expected a UUID such as 0192f0c1-2b3c-7def-8123-456789abcdef.")]
     BadId,
     #[error("clientId was already used for a message to somebody else.")]
@@ -132,6 +134,7 @@ impl Error {
             Self::SelfMessage => "message.to_self",
             Self::ReceiverNotFound => "message.receiver_not_found",
             Self::MessageNotFound => "message.not_found",
+            Self::UserNotFound => "user.not_found",
             Self::BadId => "request.bad_id",
             Self::ClientIdReused => "message.client_id_reused",
             Self::ImageInvalid(_) => "image.invalid",
@@ -149,7 +152,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NoToken | Self::InvalidToken | Self::AccountDeleted => Kind::Unauthenticated,
-            Self::ReceiverNotFound | Self::MessageNotFound | Self::NotFound => Kind::NotFound,
+            Self::ReceiverNotFound | Self::MessageNotFound | Self::UserNotFound | Self::NotFound => Kind::NotFound,
             Self::MethodNotAllowed => Kind::MethodNotAllowed,
             Self::ClientIdReused => Kind::Conflict,
             Self::TooLarge { .. } => Kind::TooLarge,

@@ -1,6 +1,6 @@
 //! Events: the numbered entries of a person's log, in the form in which sockets get them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
@@ -56,6 +56,18 @@ impl Event {
         Self::of(EventKind::MessagesRead, mark)
     }
 
+    /// The two people between whom a new message goes.
+    pub fn between(&self) -> Option<(UserId, UserId)> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Between {
+            sender_id: UserId,
+            receiver_id: UserId,
+        }
+        let Between { sender_id, receiver_id } = serde_json::from_str(self.payload.get()).ok()?;
+        Some((sender_id, receiver_id))
+    }
+
     fn of(kind: EventKind, payload: &impl Serialize) -> Result<Self> {
         let payload = to_raw_value(payload).map_err(|cause| Error::internal("json", cause))?;
         Ok(Self { kind, payload: Arc::from(payload) })
@@ -70,6 +82,37 @@ pub struct LogEntry {
     pub seq: i64,
     pub event: Event,
     pub created_at: Timestamp,
+}
+
+/// The kinds of whispers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WhisperKind {
+    Typing,
+}
+
+impl WhisperKind {
+    const ALL: [Self; 1] = [Self::Typing];
+
+    /// As nodes call it among themselves, and the Socket.IO event's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Typing => "typing",
+        }
+    }
+
+    /// `None` for one that only another version of hubbub knows.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Something that is true for a moment only: in no log, without a number, and nobody misses one that gets lost.
+#[derive(Debug, Clone)]
+pub struct Whisper {
+    pub kind: WhisperKind,
+    pub to: Vec<UserId>,
+    /// Final JSON, as that of an [`Event`].
+    pub payload: Arc<RawValue>,
 }
 
 /// An event and everybody whose log it is in: what nodes tell each other.

@@ -19,6 +19,7 @@ mod events;
 mod failure;
 mod migrate;
 mod nodes;
+mod presence;
 mod prune;
 mod reads;
 mod sessions;

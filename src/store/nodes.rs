@@ -1,7 +1,7 @@
 //! Which nodes live, as far as the database knows: what tells a dead node from one that only Redis has lost.
 
 use super::{Store, entity::node, sql};
-use crate::model::{NodeId, Result};
+use crate::model::{NodeId, Result, Timestamp};
 use chrono::TimeDelta;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect};
 use std::time::Duration;
@@ -55,6 +55,18 @@ impl Store {
                 node::Entity::find().select_only().column(node::Column::Id).filter(node::Column::BeatAt.gte(now - within));
             let ids = query.into_tuple::<sea_orm::prelude::Uuid>().all(&self.write).await?;
             Ok(ids.into_iter().map(NodeId).collect())
+        })
+        .await
+    }
+
+    /// When this node last said that it lives, by the database's clock; `None` if it never did or was taken away.
+    ///
+    /// # Errors
+    /// [`crate::model::Error::Unavailable`].
+    pub async fn last_beat(&self, node: NodeId) -> Result<Option<Timestamp>> {
+        self.repeating(|| async {
+            let row = node::Entity::find_by_id(node.0).one(&self.read).await?;
+            Ok(row.map(|row| row.beat_at))
         })
         .await
     }

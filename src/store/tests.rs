@@ -6,5 +6,6 @@ mod logs;
 mod migrating;
 mod outage;
 mod paging;
+mod presence;
 mod sending;
 mod upkeep;
