@@ -13,7 +13,10 @@ use crate::{
     config::Quota,
     lifecycle::Lifecycle,
     metrics::Metrics,
-    model::{NodeId, SessionId, UserId, event::Envelope},
+    model::{
+        NodeId, SessionId, Timestamp, UserId,
+        event::{Envelope, Whisper},
+    },
     recent::Recent,
 };
 
@@ -33,10 +36,11 @@ struct Inner {
 impl Local {
     pub(super) fn new(lifecycle: &Lifecycle, metrics: Metrics, recent: Recent) -> (Self, Signals) {
         metrics.backplane_up.set(1);
+        metrics.presence_known.set(1);
         let node = NodeId::new();
         recent.named(node);
         let (queue, signals) = SignalQueue::new(lifecycle, metrics, recent);
-        let inner = Inner { node, queue, attached: Mutex::default(), roster: Roster::default(), buckets: Buckets::default() };
+        let inner = Inner { node, queue, attached: Mutex::default(), roster: Roster::new(true), buckets: Buckets::default() };
         (Self(Arc::new(inner)), signals)
     }
 
@@ -61,11 +65,24 @@ impl Local {
         Attached::Fenced
     }
 
-    pub(super) fn detach(&self, user: UserId) {
+    pub(super) fn detach(&self, user: UserId, seen: Timestamp) {
         let mut attached = self.0.attached.lock();
         if attached.remove(&user) {
-            self.0.roster.change([], [user]);
+            self.0.roster.change([], [(user, seen)]);
         }
+    }
+
+    pub(super) fn is_here(&self, user: UserId) -> bool {
+        self.0.attached.lock().contains(&user)
+    }
+
+    pub(super) fn last_seen(&self, user: UserId) -> Option<Timestamp> {
+        self.0.roster.last_seen(user)
+    }
+
+    pub(super) fn whisper(&self, mut whisper: Whisper) {
+        whisper.to.retain(|user| self.is_here(*user));
+        self.0.queue.whisper(whisper);
     }
 
     pub(super) fn online(&self) -> watch::Receiver<Online> {

@@ -18,15 +18,25 @@
 //!   in order; the implementation writes them in that order.
 //! - **Signals are pulled** by one consumer. The queue is bounded; when the consumer is slow, signals are dropped and
 //!   one `Reconcile` takes their place.
-//! - **Presence** is the union of what live nodes attached. It freezes while Redis is away (unknown is never shown as
-//!   offline).
+//! - **Presence** is the union of what live nodes attached. From the moment at which anything is wrong with Redis until the
+//!   node is repaired, has registered everybody and has read the others, it isn't known ([`Online::known`]): arrivals show at
+//!   once, departures wait until it is known that the person is nowhere, and then go in one step. That takes
+//!   `cluster.deaf_after` and a moment after Redis answers again, whatever it forgot. One `cluster.lease` after it lost its
+//!   memory, all is read again and the view corrected; a node that isn't back by then is taken out of it, not before.
+//! - **When somebody was last here** comes with every departure: from the one who detaches them, and for a dead node from the
+//!   one who sweeps it. Where a set was read anew, the moment at which that was noticed stands in.
+//! - **Whispers** are true for a moment only. They are told once to the nodes on which their people are and dropped whenever
+//!   something is in the way: no retry, no reconcile, no count; and never in place of anything that matters.
 //! - Every wait is bounded by `redis.timeout`.
 
 use crate::{
     config::{self, Quota},
     lifecycle::Lifecycle,
     metrics::Metrics,
-    model::{NodeId, Result, SessionId, UserId, event::Envelope},
+    model::{
+        NodeId, Result, SessionId, Timestamp, UserId,
+        event::{Envelope, Whisper},
+    },
     recent::Recent,
 };
 use std::{sync::Arc, time::Duration};
@@ -53,6 +63,8 @@ pub enum Signal {
     Reconcile(Reason),
     /// A session was revoked somewhere: close its sockets. Only a hint; the poll of the database is the rule.
     Revoked(SessionId),
+    /// For people on this node, some of them perhaps gone by now.
+    Whisper(Whisper),
 }
 
 /// Why a reconcile is asked for; the label of a metric.
@@ -103,10 +115,12 @@ pub enum Attached {
 /// Who is online.
 #[derive(Debug, Clone, Default)]
 pub struct Online {
-    /// Rises with every change; equal versions mean equal lists.
+    /// Rises with every change of the list; equal versions mean equal lists.
     pub version: u64,
     /// Sorted, without repeats.
     pub users: Arc<Vec<UserId>>,
+    /// Whether that is so. If not, it is what was last known, and whoever came to this node since.
+    pub known: bool,
 }
 
 /// How well a node hears the others: for `/ready`'s body and metrics, never for its status.
@@ -151,16 +165,11 @@ impl Backplane {
         Ok((Self::Redis(redis), signals))
     }
 
-    /// Waits until this node hears the others, for `patience` at most. A node that serves before that works, but shares
-    /// no limits yet and tells the others nothing.
+    /// Waits until this node hears the others and knows who is online, for `patience` at most. A node that serves before
+    /// that works, but shares no limits yet, tells the others nothing, and shows nobody who is on them.
     pub async fn settle(&self, patience: Duration) {
-        let settled = async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(10));
-            while self.health().deaf || !self.health().connected {
-                ticks.tick().await;
-            }
-        };
-        if tokio::time::timeout(patience, settled).await.is_err() {
+        let mut online = self.online();
+        if tokio::time::timeout(patience, online.wait_for(|online| online.known)).await.is_err() {
             tracing::warn!("Redis does not answer yet; starting without it");
         }
     }
@@ -197,11 +206,44 @@ impl Backplane {
         }
     }
 
-    /// This node has no sockets of `user` any more.
-    pub fn detach(&self, user: UserId) {
+    /// This node has no sockets of `user` any more, who was last here at `seen`.
+    pub fn detach(&self, user: UserId, seen: Timestamp) {
         match self {
-            Self::Local(local) => local.detach(user),
-            Self::Redis(redis) => redis.detach(user),
+            Self::Local(local) => local.detach(user, seen),
+            Self::Redis(redis) => redis.detach(user, seen),
+        }
+    }
+
+    /// Whether `user` is attached to this node.
+    pub fn is_here(&self, user: UserId) -> bool {
+        match self {
+            Self::Local(local) => local.is_here(user),
+            Self::Redis(redis) => redis.is_here(user),
+        }
+    }
+
+    /// When `user`, who went lately, was last here, as far as this process remembers; `None` also while they are online.
+    pub fn last_seen(&self, user: UserId) -> Option<Timestamp> {
+        match self {
+            Self::Local(local) => local.last_seen(user),
+            Self::Redis(redis) => redis.last_seen(user),
+        }
+    }
+
+    /// Tells the nodes on which the people of `whisper` are, this one included, if that is possible now. See the contract.
+    pub fn whisper(&self, whisper: Whisper) {
+        match self {
+            Self::Local(local) => local.whisper(whisper),
+            Self::Redis(redis) => redis.whisper(whisper),
+        }
+    }
+
+    /// This node, which leaves, has no sockets of `user` any more, last here at `seen`: they are on their way to another. Until
+    /// they are there, this node stands for them.
+    pub fn release(&self, user: UserId, seen: Timestamp) {
+        match self {
+            Self::Local(_) => {}
+            Self::Redis(redis) => redis.release(user, seen),
         }
     }
 
@@ -268,12 +310,12 @@ impl Backplane {
         }
     }
 
-    /// Forgets a dead node: its people, its inbox, its lease. Of several callers one does the work; all nodes then
-    /// reconcile.
-    pub async fn sweep(&self, node: NodeId) {
+    /// Forgets a dead node, which last lived at `seen`: its people, its inbox, its lease. Of several callers one does the
+    /// work; all nodes then reconcile. -> who was on that node and is nowhere now; nobody for those who did not do the work
+    pub async fn sweep(&self, node: NodeId, seen: Timestamp) -> Vec<UserId> {
         match self {
-            Self::Local(_) => {}
-            Self::Redis(redis) => redis.sweep(node).await,
+            Self::Local(_) => Vec::new(),
+            Self::Redis(redis) => redis.sweep(node, seen).await,
         }
     }
 

@@ -10,6 +10,7 @@ use super::{Reason, Signal, Signals};
 use crate::{
     lifecycle::Lifecycle,
     metrics::Metrics,
+    model::event::Whisper,
     recent::{Recent, Telling},
 };
 
@@ -30,6 +31,13 @@ impl SignalQueue {
     pub(super) fn new(lifecycle: &Lifecycle, metrics: Metrics, recent: Recent) -> (Self, Signals) {
         let (sender, signals) = mpsc::channel(QUEUE);
         (Self { sender, owed: Arc::default(), lifecycle: lifecycle.clone(), metrics, recent }, signals)
+    }
+
+    /// Drops what would take the room of signals that matter.
+    pub(super) fn whisper(&self, whisper: Whisper) {
+        if !whisper.to.is_empty() && self.sender.capacity() > QUEUE / 2 {
+            drop(self.sender.try_send(Signal::Whisper(whisper)));
+        }
     }
 
     pub(super) fn push(&self, signal: Signal) {

@@ -10,9 +10,10 @@ use std::{
 
 use crate::{
     backplane::{self, Backplane},
+    config,
     lifecycle::Lifecycle,
     metrics::Metrics,
-    model::{NodeId, Result},
+    model::{Clock, Result, Timestamp, UserId},
     store::Store,
 };
 
@@ -29,6 +30,7 @@ pub struct Nodes {
     store: Store,
     backplane: Backplane,
     metrics: Metrics,
+    clock: Clock,
     database: Arc<AtomicBool>,
 }
 
@@ -49,11 +51,21 @@ impl NodeHealth {
 }
 
 impl Nodes {
-    /// Starts the heart beat; it ends with the node.
-    pub fn start(store: Store, backplane: Backplane, beat: Duration, lifecycle: &Lifecycle, metrics: Metrics) -> Self {
-        let nodes = Self { store, backplane, metrics, database: Arc::new(AtomicBool::new(true)) };
+    /// Starts the heart beat, and looks after the dead; both end with the node. `departed` is told who was on a node that
+    /// died and is on no other, and when that node last lived.
+    pub fn start(
+        store: Store,
+        backplane: Backplane,
+        config: &config::Cluster,
+        clock: Clock,
+        lifecycle: &Lifecycle,
+        metrics: Metrics,
+        departed: impl Fn(Vec<UserId>, Timestamp) + Send + Sync + 'static,
+    ) -> Self {
+        let nodes = Self { store, backplane, metrics, clock, database: Arc::new(AtomicBool::new(true)) };
         nodes.metrics.database_up.set(1);
-        lifecycle.spawn(nodes.clone().live(beat));
+        lifecycle.spawn(nodes.clone().live(config.database_beat));
+        lifecycle.spawn(nodes.clone().look(config.beat, alive_for(config.database_beat), departed));
         nodes
     }
 
@@ -83,7 +95,7 @@ impl Nodes {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let outcome = self.beat(beat).await;
+            let outcome = self.store.beat_node(self.backplane.node()).await;
             let up = outcome.is_ok();
             self.metrics.database_up.set(i64::from(up));
             if self.database.swap(up, Ordering::Relaxed) == up {
@@ -98,19 +110,34 @@ impl Nodes {
         }
     }
 
-    /// One life sign, and a look at those that miss theirs. Dead is who misses both: a node that is cut off from Redis
-    /// alone still beats in the database, and still serves its people.
-    async fn beat(&self, beat: Duration) -> Result<()> {
-        self.store.beat_node(self.backplane.node()).await?;
+    /// Looks for the dead as often as leases are renewed; asks the database only when a lease ran out.
+    async fn look(self, every: Duration, alive: Duration, departed: impl Fn(Vec<UserId>, Timestamp)) {
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.sweep(alive, &departed).await {
+                tracing::debug!(%error, cause = ?error.cause(), "could not ask the database which nodes live");
+            }
+        }
+    }
+
+    /// Dead is who misses both life signs: a node that is cut off from Redis alone still beats in the database, and still
+    /// serves its people.
+    async fn sweep(&self, alive: Duration, departed: &impl Fn(Vec<UserId>, Timestamp)) -> Result<()> {
         let suspects = self.backplane.suspects().await;
         if suspects.is_empty() {
             return Ok(());
         }
-        let alive = self.store.live_nodes(alive_for(beat)).await?;
-        let dead: Vec<NodeId> = suspects.into_iter().filter(|node| !alive.contains(node)).collect();
-        for node in dead {
+        let alive = self.store.live_nodes(alive).await?;
+        for node in suspects.into_iter().filter(|node| !alive.contains(node)) {
+            // One that ended in order has no row any more.
+            let seen = self.store.last_beat(node).await?.unwrap_or_else(|| self.clock.now());
             tracing::info!(%node, "sweeping a dead node");
-            self.backplane.sweep(node).await;
+            let people = self.backplane.sweep(node, seen).await;
+            if !people.is_empty() {
+                departed(people, seen);
+            }
         }
         Ok(())
     }

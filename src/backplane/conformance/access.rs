@@ -54,9 +54,9 @@ async fn everything_is_done(config: &config::Redis) {
     assert_eq!((a.metrics.limit_fallbacks.get(), b.metrics.limit_fallbacks.get()), (0, 0));
     c.dies();
     a.suspects(c.backplane.node()).await;
-    a.backplane.sweep(c.backplane.node()).await;
+    a.backplane.sweep(c.backplane.node(), now()).await;
     b.pulls_reconcile(&[Reason::PeerDied]).await;
-    b.backplane.detach(bob);
+    b.backplane.detach(bob, now());
     a.shows_online(&[ann]).await;
     b.backplane.close().await;
     a.backplane.publish(envelope(&[ann]));

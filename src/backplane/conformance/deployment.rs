@@ -242,6 +242,19 @@ impl Deployment {
     }
 }
 
+impl Deployment {
+    /// Starts all servers with what they last saved.
+    pub(super) fn restart_with_what_was_saved(&self) -> bool {
+        self.kill();
+        self.servers.all.iter().all(Server::start_with_what_it_saved)
+    }
+
+    /// Waits until all serve: a primary of a cluster that was started again does so only after two seconds.
+    pub(super) fn serves(&self) -> bool {
+        self.servers.settle(self.servers.all.len())
+    }
+}
+
 /// The key of something about a node, without the prefix.
 pub(super) fn of_node(node: NodeId, what: &str) -> String {
     format!("{{{node}}}:{what}")

@@ -143,7 +143,7 @@ async fn a_node_that_died_is_swept_by_one_and_forgotten_by_all(redis: Deployment
     let dead = b.backplane.node();
     a.suspects(dead).await;
     assert_eq!(*a.online().users, [ann, bob, carl], "suspected is not dead");
-    tokio::join!(a.backplane.sweep(dead), c.backplane.sweep(dead));
+    tokio::join!(a.backplane.sweep(dead, now()), c.backplane.sweep(dead, now()));
 
     a.pulls_reconcile(&[Reason::PeerDied]).await;
     c.pulls_reconcile(&[Reason::PeerDied]).await;
@@ -159,8 +159,8 @@ async fn a_living_node_is_not_swept(redis: Deployment) {
     b.fences(bob).await;
     a.shows_online(&[ann, bob]).await;
 
-    a.backplane.sweep(b.backplane.node()).await;
-    a.backplane.sweep(a.backplane.node()).await;
+    a.backplane.sweep(b.backplane.node(), now()).await;
+    a.backplane.sweep(a.backplane.node(), now()).await;
 
     assert_eq!(*a.online().users, [ann, bob]);
     assert_eq!(a.backplane.suspects().await, []);

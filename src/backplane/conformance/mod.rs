@@ -14,7 +14,7 @@ use crate::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{
-        Clock, MessageId, NodeId, SessionId, UserId,
+        Clock, MessageId, NodeId, SessionId, Timestamp, UserId,
         event::{Envelope, Event, EventKind, Origin},
     },
     recent::{Recent, What},
@@ -49,13 +49,17 @@ macro_rules! on_every_redis {
 }
 
 mod access;
+mod dead;
 mod deployment;
 mod faults;
+mod idle;
 mod nodes;
+mod presence;
 mod sentinel;
 mod server;
 mod shards;
 mod shared;
+mod whispers;
 
 /// Far longer than anything takes; only a broken backplane gets there.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,9 +87,14 @@ impl Node {
     }
 
     fn with(config: &config::Redis) -> Self {
+        Self::every(config, &cluster())
+    }
+
+    /// One with these intervals.
+    fn every(config: &config::Redis, cluster: &Cluster) -> Self {
         let (lifecycle, metrics, recent) = parts();
         let (backplane, signals) =
-            Backplane::redis(config, &cluster(), &lifecycle, metrics.clone(), recent.clone()).expect("the url is fine");
+            Backplane::redis(config, cluster, &lifecycle, metrics.clone(), recent.clone()).expect("the url is fine");
         Self { backplane, signals, lifecycle, metrics, recent }
     }
 
@@ -145,6 +154,13 @@ impl Node {
         assert!(shown.is_ok(), "never shown: {users:?}; last: {:?}", self.online().users);
     }
 
+    /// Waits until it is known here who is online, or isn't.
+    async fn knows(&self, known: bool) {
+        let mut online = self.backplane.online();
+        let changed = timeout(PATIENCE, online.wait_for(|online| online.known == known)).await;
+        assert!(changed.is_ok(), "known is never {known}");
+    }
+
     fn online(&self) -> Online {
         self.backplane.online().borrow().clone()
     }
@@ -175,6 +191,18 @@ fn parts() -> (Lifecycle, Metrics, Recent) {
     (Lifecycle::new(), Metrics::new().expect("series are fine"), Recent::new(1000, Clock::default()))
 }
 
+/// The intervals that nodes have by default, where a promise in seconds is shown.
+fn default_cluster() -> Cluster {
+    Cluster {
+        beat: Duration::from_secs(2),
+        lease: Duration::from_secs(8),
+        database_beat: Duration::from_secs(3),
+        beacon: Duration::from_secs(1),
+        deaf_after: Duration::from_secs(3),
+        ..cluster()
+    }
+}
+
 /// Intervals short enough for a test, and a lease that a busy machine doesn't lose.
 fn cluster() -> Cluster {
     Cluster {
@@ -190,6 +218,21 @@ fn cluster() -> Cluster {
         shed_over: Duration::from_secs(60),
         shed_cookie: String::new(),
     }
+}
+
+/// Waits until that is so.
+async fn until_true(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
+}
+
+/// By the clock of this machine, as everything here.
+fn now() -> Timestamp {
+    Clock::default().now()
 }
 
 fn envelope(users: &[UserId]) -> Envelope {

@@ -58,7 +58,7 @@ async fn a_person_who_left_is_not_told_any_more(redis: Deployment) {
     a.fences(UserId::new()).await;
     b.fences(ann).await;
 
-    b.backplane.detach(ann);
+    b.backplane.detach(ann, now());
     // Written after the detach, on the same connection.
     b.fences(marker).await;
     a.backplane.publish(envelope(&[ann]));
@@ -79,10 +79,10 @@ async fn everybody_sees_who_is_online_everywhere(redis: Deployment) {
     a.fences(carl).await;
     b.fences(carl).await;
     a.shows_online(&[ann, bob, carl]).await;
-    a.backplane.detach(carl);
-    a.backplane.detach(ann);
+    a.backplane.detach(carl, now());
+    a.backplane.detach(ann, now());
     b.shows_online(&[bob, carl]).await;
-    b.backplane.detach(carl);
+    b.backplane.detach(carl, now());
     a.shows_online(&[bob]).await;
 
     let newcomer = Node::redis(&redis);
@@ -177,13 +177,13 @@ async fn a_swept_node_leaves_no_key_behind(redis: Deployment) {
     a.fences(ann).await;
     a.fences(bob).await;
     b.fences(bob).await;
-    a.backplane.detach(ann);
+    a.backplane.detach(ann, now());
     b.shows_online(&[bob]).await;
 
     a.dies();
     let dead = a.backplane.node();
     b.suspects(dead).await;
-    b.backplane.sweep(dead).await;
+    b.backplane.sweep(dead, now()).await;
 
     let keys = redis.keys();
     let of_the_dead: Vec<&str> = keys.lines().filter(|key| key.contains(&dead.to_string()) && !key.ends_with(":sweep")).collect();

@@ -29,6 +29,8 @@ async fn fails_over(signal: &str) {
     tells(&a, &mut b, bob).await;
     tells(&b, &mut a, ann).await;
     assert!(redis.servers()[1].run("INFO replication").contains("role:master"));
+    a.knows(true).await;
+    b.knows(true).await;
     assert_eq!([a.online().version, b.online().version], versions, "nobody flickered");
     assert_eq!((a.online().users, b.online().users), (Arc::new(vec![ann, bob]), Arc::new(vec![ann, bob])));
 }

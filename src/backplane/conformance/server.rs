@@ -44,6 +44,11 @@ impl Server {
         self.kill();
         // A replica keeps what it was sent, and would find it again.
         drop(fs::remove_file(self.folder.path().join("dump.rdb")));
+        self.start_with_what_it_saved()
+    }
+
+    pub(super) fn start_with_what_it_saved(&self) -> bool {
+        self.kill();
         #[expect(clippy::disallowed_methods, reason = "which server the tests run on is no setting of the product")]
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let mut command = Command::new("setpriv");

@@ -31,7 +31,7 @@ const COMMANDS: usize = 65_536;
 const MESSAGES: usize = 16_384;
 /// Between two attempts to connect: at first, and at most. A node should hear again well within a second after Redis
 /// is back, so the maximum is small.
-const RECONNECT_MS: (u32, u32) = (50, 500);
+pub(super) const RECONNECT_MS: (u32, u32) = (50, 500);
 
 /// See the module.
 pub(super) struct Link {

@@ -124,7 +124,10 @@ fn receive(inner: &Inner, message: &Message) {
         Place::Next => {}
         Place::Elsewhere => return,
         Place::Gap => inner.signals.push(Signal::Reconcile(Reason::InboxGap)),
-        Place::Back => inner.troubles.report(Reason::InboxGap),
+        Place::Back => {
+            inner.forgot();
+            inner.troubles.report(Reason::InboxGap);
+        }
     }
     let (notes, unknown) = wire::decode(notes).unwrap_or_else(|cause| {
         tracing::debug!(%cause, "unreadable message in the inbox");
@@ -151,13 +154,23 @@ fn act(inner: &Inner, note: Note) {
             None => inner.signals.push(Signal::Reconcile(Reason::InboxGap)),
         },
         Note::Revoked(session) => inner.signals.push(Signal::Revoked(session)),
-        Note::Presence(delta) => inner.peers.apply(delta, &inner.roster),
+        Note::Presence(delta) => {
+            inner.peers.apply(delta, inner.clock.now(), &inner.roster);
+            inner.let_go();
+        }
         Note::Joined(_) => inner.peers.refresh_soon(),
+        Note::LastAlive { node, at } => inner.peers.last_alive(node, at),
         Note::Swept(node) => {
-            inner.peers.swept(node, &inner.roster);
+            let seen = inner.peers.seen_alive(node).unwrap_or_else(|| inner.clock.now());
+            inner.peers.swept(node, seen, &inner.roster);
             inner.signals.push(Signal::Reconcile(Reason::PeerDied));
         }
         Note::Retired(node) => inner.peers.retired(node),
+        Note::Whisper(whispered) => {
+            if let Some(whisper) = whispered.into_whisper() {
+                inner.signals.whisper(whisper);
+            }
+        }
         Note::PublishFailed => inner.signals.push(Signal::Reconcile(Reason::PublishFailed)),
     }
 }
@@ -215,10 +228,13 @@ pub(super) async fn watch(inner: Arc<Inner>) {
         if age > inner.cluster.deaf_after && !inner.inbox.deaf.swap(true, Ordering::Relaxed) {
             tracing::warn!(?age, "the node does not hear its own beacon");
             inner.metrics.backplane_deaf.set(1);
-            inner.troubles.report(Reason::Deaf);
+            inner.trouble(Reason::Deaf);
         }
         let answers = if inner.joined() { beacon(&inner).await.is_ok() } else { inner.link.connected() };
         inner.link.set_away(!answers);
+        if !answers {
+            inner.doubt();
+        }
         inner.metrics.backplane_up.set(i64::from(answers));
     }
 }

@@ -6,10 +6,20 @@ use fred::{
     types::{Expiration, SetOptions},
 };
 use parking_lot::Mutex;
-use std::{collections::HashSet, sync::Arc, time::Duration};
-use tokio::{sync::Notify, time::MissedTickBehavior};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, broadcast::error::RecvError},
+    time::MissedTickBehavior,
+};
 
-use super::{Inner, inbox, scripts, sweep, wire::Note};
+use super::{Inner, inbox, publish, scripts, sweep, wire::Note};
 use crate::{
     backplane::{Reason, Signal},
     model::{NodeId, UserId},
@@ -17,6 +27,8 @@ use crate::{
 
 /// Between two attempts to repair.
 const PAUSE: Duration = Duration::from_millis(100);
+/// In the lease of a node that left in order.
+const LEFT: &str = "left";
 /// After this many failed attempts in a row on connections that stand, they are made anew.
 const PATIENCE: u32 = 3;
 
@@ -24,6 +36,7 @@ const PATIENCE: u32 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     gravest: Mutex<Option<Reason>>,
+    repairing: AtomicBool,
     reported: Notify,
 }
 
@@ -39,11 +52,24 @@ impl Troubles {
 
     async fn next(&self) -> Reason {
         loop {
-            if let Some(reason) = self.gravest.lock().take() {
+            // First, so that there is no moment at which neither says that something is wrong.
+            self.repairing.store(true, Ordering::Release);
+            let gravest = self.gravest.lock().take();
+            if let Some(reason) = gravest {
                 return reason;
             }
+            self.repaired();
             self.reported.notified().await;
         }
+    }
+
+    fn repaired(&self) {
+        self.repairing.store(false, Ordering::Release);
+    }
+
+    /// Whether anything is wrong, or being repaired.
+    pub(super) fn any(&self) -> bool {
+        self.gravest.lock().is_some() || self.repairing.load(Ordering::Acquire)
     }
 
     /// Drops reports that a lease just taken and a beacon just heard have answered.
@@ -80,6 +106,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
         let reason = inner.troubles.next().await;
         tracing::warn!(?reason, "repairing the backplane");
         let reason = repair(&inner, reason).await;
+        inner.troubles.repaired();
         tracing::info!(?reason, node = %inner.node(), "the backplane is repaired");
         inner.signals.push(Signal::Reconcile(reason));
     }
@@ -88,16 +115,25 @@ pub(super) async fn run(inner: Arc<Inner>) {
 async fn watch_reconnects(inner: &Inner) {
     let mut subscriber = inner.link.subscriber.reconnect_rx();
     let mut ordered = inner.link.ordered().reconnect_rx();
+    let mut failures = [inner.link.subscriber.error_rx(), inner.link.ordered().error_rx()];
+    let [of_subscriber, of_ordered] = &mut failures;
     loop {
-        let closed = tokio::select! {
-            event = subscriber.recv() => matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)),
-            event = ordered.recv() => matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)),
+        let (closed, failed) = tokio::select! {
+            event = subscriber.recv() => (matches!(event, Err(RecvError::Closed)), false),
+            event = ordered.recv() => (matches!(event, Err(RecvError::Closed)), false),
+            event = of_subscriber.recv() => (matches!(event, Err(RecvError::Closed)), true),
+            event = of_ordered.recv() => (matches!(event, Err(RecvError::Closed)), true),
         };
         if closed {
             // Only happens when the clients were told to quit.
             return;
         }
-        inner.troubles.report(Reason::Reconnected);
+        if !failed {
+            inner.trouble(Reason::Reconnected);
+        } else if !inner.link.connected() {
+            // The trouble is reported when the connection is made again.
+            inner.doubt();
+        }
     }
 }
 
@@ -119,35 +155,34 @@ async fn attempt(inner: &Arc<Inner>, reason: &mut Reason) -> FredResult<()> {
     if !inner.link.connected() {
         return Err(Error::new(ErrorKind::IO, "not connected"));
     }
-    let mut former = None;
     if !inner.joined() || renew(inner, inner.node()).await?.0 == 0 {
-        let before = inner.joined().then(|| inner.node());
+        if inner.joined() {
+            *reason = Reason::LeaseLost;
+            inner.forgot();
+        }
         inner.registry.suspend();
         join(inner).await?;
-        if let Some(before) = before {
-            *reason = Reason::LeaseLost;
-            former = Some(before);
-        }
     }
     let of_lease = renew(inner, inner.node()).await?.2;
-    *inner.history.lock() = histories(inner, of_lease).await?;
+    is_another(inner, histories(inner, of_lease).await?);
     inbox::subscribe(inner).await?;
     inner.troubles.forgive();
     inner.link.set_away(false);
-    inner.registry.register_again(inner.node());
+    let registered = registered(inner, inner.node()).await?;
+    inner.registry.register_again(inner.node(), &registered, inner.clock.now());
     let patience = inner.cluster.lease.max(inner.link.timeout()) * 4;
-    if tokio::time::timeout(patience, inner.registry.settled()).await.is_err() {
+    if !tokio::time::timeout(patience, inner.registry.settled()).await.unwrap_or(false) {
         return Err(Error::new(ErrorKind::Timeout, "people could not be registered"));
     }
     inner.peers.refresh_soon();
     // Both are courtesies: peers compare versions anyway, and any node can sweep.
-    if let Err(cause) = inner.broadcast(&Note::Joined(inner.node())).await {
+    if let Err(cause) = inner.broadcast(&[Note::Joined(inner.node())]).await {
         tracing::debug!(%cause, "could not say hello");
     }
-    if let Some(former) = former
-        && let Err(cause) = retire(inner, former).await
-    {
-        tracing::debug!(%cause, %former, "could not sweep the former id");
+    for former in inner.formers.left() {
+        if let Err(cause) = retire(inner, former).await {
+            tracing::debug!(%cause, %former, "could not sweep a former id");
+        }
     }
     Ok(())
 }
@@ -159,7 +194,7 @@ async fn join(inner: &Inner) -> FredResult<()> {
     let client = inner.link.ordered();
     let lease = Some(Expiration::PX(millis(inner.cluster.lease)));
     // NX only documents what can't be: the id is new, or this is the second attempt at a first lease.
-    let () = client.set(inner.keys.lease(node), says(inner), lease, Some(SetOptions::NX), false).await?;
+    let () = client.set(inner.keys.lease(node), says(inner, node), lease, Some(SetOptions::NX), false).await?;
     let mut members = vec![node.to_string()];
     if node != inner.node() {
         // Should this process die now, others find its former id here and sweep it.
@@ -173,8 +208,9 @@ async fn join(inner: &Inner) -> FredResult<()> {
 /// Cleans up after the id that this process had before. Nobody reconciles for that: nothing died.
 async fn retire(inner: &Inner, former: NodeId) -> FredResult<()> {
     if sweep::clean(inner, former).await? {
-        inner.broadcast(&Note::Retired(former)).await?;
+        inner.broadcast(&[Note::Retired(former)]).await?;
     }
+    inner.formers.cleaned(former);
     Ok(())
 }
 
@@ -193,10 +229,8 @@ pub(super) async fn beat(inner: Arc<Inner>) {
             Ok((_, registered, of_lease)) => {
                 match histories(&inner, of_lease).await {
                     Ok(history) => {
-                        let known = std::mem::replace(&mut *inner.history.lock(), history.clone());
-                        if !known.is_empty() && known != history {
-                            // Another server took over: it may lack the last writes.
-                            inner.troubles.report(Reason::Reconnected);
+                        if is_another(&inner, history) {
+                            inner.trouble(Reason::Reconnected);
                         }
                     }
                     Err(cause) => tracing::debug!(%cause, "could not ask every server for its history"),
@@ -217,15 +251,36 @@ pub(super) async fn beat(inner: Arc<Inner>) {
     }
 }
 
-/// What the lease holds: how many sockets the node has, and how it listens.
-fn says(inner: &Inner) -> String {
-    inner.load.text() + inner.link.hears()
+/// Leaves this node's entries to a lease of `life` milliseconds that says so: each counts until its person is on another node.
+pub(super) async fn say_farewell(inner: &Inner, node: NodeId, life: i64) -> FredResult<()> {
+    let client = inner.link.ordered();
+    let lease = format!("{} {LEFT}", says(inner, node));
+    let () = client.set(inner.keys.lease(node), lease, Some(Expiration::PX(life)), Some(SetOptions::XX), false).await?;
+    if inner.registry.is_settled() {
+        // With another version, the others read the lease, too.
+        let version = inner.versions.fetch_add(1, Ordering::Relaxed) + 1;
+        let () = client.set(inner.keys.version(node), version, None, Some(SetOptions::XX), false).await?;
+    }
+    inner.broadcast(&[Note::Joined(node)]).await
+}
+
+/// Whether the node whose lease this is has left in order.
+pub(super) fn has_left(lease: &str) -> bool {
+    lease.split(' ').any(|word| word == LEFT)
+}
+
+/// What the lease of `node` holds: how many sockets the node has, how it listens, what it understands, and which ids it had
+/// before.
+fn says(inner: &Inner, node: NodeId) -> String {
+    let present = inner.node();
+    let formers = inner.formers.text((inner.joined() && present != node).then_some(present));
+    format!("{}{} {}{formers}", inner.load.text(), inner.link.hears(), publish::WHISPERS)
 }
 
 /// -> (1 if the lease still was there, people registered, replication id)
 async fn renew(inner: &Inner, node: NodeId) -> FredResult<(i64, usize, String)> {
     let keys = vec![inner.keys.lease(node), inner.keys.users(node)];
-    let lease = vec![millis(inner.cluster.lease).to_string(), says(inner)];
+    let lease = vec![millis(inner.cluster.lease).to_string(), says(inner, node)];
     scripts::run(&scripts::RENEW, inner.link.ordered(), keys, lease).await
 }
 
@@ -235,12 +290,26 @@ async fn histories(inner: &Inner, of_lease: String) -> FredResult<String> {
     if inner.link.clustered() { inner.link.histories().await } else { Ok(of_lease) }
 }
 
+/// Notes the history. True if it is another than before: another server took over, and may lack the last writes.
+fn is_another(inner: &Inner, history: String) -> bool {
+    let known = std::mem::replace(&mut *inner.history.lock(), history.clone());
+    let other = !known.is_empty() && known != history;
+    if other {
+        inner.forgot();
+    }
+    other
+}
+
 /// A write of before a cut may have come through after it: corrects the set.
 async fn audit(inner: &Inner, node: NodeId) -> FredResult<()> {
-    let registered: Vec<String> = inner.link.ordered().smembers(inner.keys.users(node)).await?;
-    let registered: HashSet<UserId> = registered.iter().filter_map(|user| user.parse().ok()).collect();
-    inner.registry.correct(&registered);
+    inner.registry.correct(&registered(inner, node).await?, inner.clock.now());
     Ok(())
+}
+
+/// Whom Redis holds for this node.
+async fn registered(inner: &Inner, node: NodeId) -> FredResult<HashSet<UserId>> {
+    let registered: Vec<String> = inner.link.ordered().smembers(inner.keys.users(node)).await?;
+    Ok(registered.iter().filter_map(|user| user.parse().ok()).collect())
 }
 
 fn millis(duration: Duration) -> i64 {

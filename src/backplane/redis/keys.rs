@@ -4,14 +4,17 @@
 //! | key | what | who cleans it |
 //! |---|---|---|
 //! | `nodes` | set: ids of the nodes that joined | sweep |
-//! | `{node}:lease` | "this node hears", while it exists; how many sockets it has; `sharded` if it listens by SSUBSCRIBE | its own expiry |
+//! | `{node}:lease` | "this node hears", while it exists; what it says of the node: see below | its own expiry |
 //! | `{node}:number` | number of the last message in the node's inbox | sweep |
 //! | `{node}:users` | set: who has sockets on the node | detach, sweep |
-//! | `{node}:version` | counts the changes of that set | sweep |
+//! | `{node}:version` | which version of the set that is, as the node counts; missing while the set is not complete | sweep |
 //! | `{node}:sweep` | claim of the one who sweeps the node | its own expiry |
 //! | `{node}:inbox` | channel, not a key | |
 //! | `presence:{user}` | hash: node -> generation of the attach | detach, sweep; publishers that meet a dead node, too |
 //! | `limit:{key}` | arrival time of a token bucket | its own expiry: when the bucket is full again |
+//!
+//! A lease says how many sockets the node has, or nothing while it takes no more; then, each after a blank: `sharded` if it
+//! listens by SSUBSCRIBE, `whispers` since it understands those, `former=…` with the ids that its process had before.
 
 use crate::model::{NodeId, UserId};
 

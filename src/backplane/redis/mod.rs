@@ -6,12 +6,14 @@
 //! keeper    lease, join, repair                inbox                 what is heard, and whether anything is
 //! registry  who should be registered           register              writes that
 //! peers     who is online elsewhere            publish               tells the others
-//! sweep     cleans up after the dead           limits, load          token buckets, sockets of each node
+//! sweep     cleans up after the dead           formers               ids that this process had before
+//! observe   compares, and reads anew           whole                 whether it is known who is online
+//! limits    token buckets                      load                  sockets of each node
 //! ```
 
 use fred::{
     error::Error,
-    interfaces::{FredResult, KeysInterface, SetsInterface},
+    interfaces::{FredResult, SetsInterface},
 };
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
@@ -19,7 +21,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -31,10 +33,14 @@ use crate::{
     config::{self, Quota},
     lifecycle::Lifecycle,
     metrics::Metrics,
-    model::{NodeId, Result, SessionId, UserId, event::Envelope},
+    model::{
+        Clock, NodeId, Result, SessionId, Timestamp, UserId,
+        event::{Envelope, Whisper},
+    },
     recent::{Recent, Telling},
 };
 use connect::Link;
+use formers::Formers;
 use inbox::Inbox;
 use keeper::Troubles;
 use keys::Keys;
@@ -42,23 +48,27 @@ use load::Load;
 use peers::Peers;
 use publish::{Job, Publisher};
 use registry::{Attaching, Registry};
+use whole::Whole;
 use wire::Note;
 
 #[cfg(test)]
 pub(super) use publish::QUEUE;
 
 mod connect;
+mod formers;
 mod inbox;
 mod keeper;
 mod keys;
 mod limits;
 mod load;
+mod observe;
 mod peers;
 mod publish;
 mod register;
 mod registry;
 mod scripts;
 mod sweep;
+mod whole;
 mod wire;
 
 /// How long the entries of a node that left in order are kept, so that its people can move to another in peace.
@@ -80,7 +90,10 @@ struct Inner {
     keys: Keys,
     cluster: config::Cluster,
     node: Mutex<NodeId>,
+    formers: Formers,
     joined: AtomicBool,
+    /// Of this node's set, as last written under whatever id: rises for as long as the process lives.
+    versions: AtomicI64,
     /// Replication id of the server that holds the lease, or those of all shards of a cluster, as last seen.
     history: Mutex<String>,
     load: Load,
@@ -91,7 +104,9 @@ struct Inner {
     inbox: Inbox,
     publisher: Publisher,
     troubles: Troubles,
+    whole: Whole,
     buckets: Buckets<String>,
+    clock: Clock,
     metrics: Metrics,
     recent: Recent,
     lifecycle: Lifecycle,
@@ -115,17 +130,21 @@ impl Redis {
             keys: Keys::new(&config.prefix),
             cluster: cluster.clone(),
             node: Mutex::new(node),
+            formers: Formers::default(),
             joined: AtomicBool::new(false),
+            versions: AtomicI64::new(0),
             history: Mutex::default(),
             load: Load::default(),
             signals,
             registry: Registry::default(),
-            roster: Roster::default(),
+            roster: Roster::new(false),
             peers: Peers::default(),
             inbox: Inbox::default(),
             publisher,
             troubles: Troubles::default(),
+            whole: Whole::default(),
             buckets: Buckets::default(),
+            clock: Clock::default(),
             metrics,
             recent,
             lifecycle: lifecycle.clone(),
@@ -138,8 +157,10 @@ impl Redis {
         inner.spawn(keeper::run(inner.clone()));
         inner.spawn(keeper::beat(inner.clone()));
         inner.spawn(register::run(inner.clone()));
-        inner.spawn(peers::announce(inner.clone()));
-        inner.spawn(peers::observe(inner.clone()));
+        inner.spawn(observe::announce(inner.clone()));
+        inner.spawn(observe::run(inner.clone()));
+        inner.spawn(whole::run(inner.clone()));
+        inner.spawn(whole::compare(inner.clone()));
         inner.spawn(publish::run(inner.clone(), jobs));
         inner.spawn(publish::make_good(inner.clone()));
         Ok((Self(inner), consumer))
@@ -169,7 +190,7 @@ impl Redis {
 
     pub(super) async fn attach(&self, user: UserId) -> Attached {
         let inner = &self.0;
-        let mut told = match inner.registry.attach(user, || inner.roster.change([user], [])) {
+        let mut told = match inner.registry.attach(user, || inner.peers.arrived(user, inner.clock.now(), &inner.roster)) {
             Attaching::Registered => return Attached::Fenced,
             Attaching::Waiting(told) => told,
         };
@@ -178,12 +199,33 @@ impl Redis {
         if !fenced && inner.registry.is_late(user, told) { Attached::Later } else { Attached::Fenced }
     }
 
-    pub(super) fn detach(&self, user: UserId) {
-        self.0.registry.detach(user, || self.0.roster.change([], [user]));
+    pub(super) fn detach(&self, user: UserId, seen: Timestamp) {
+        self.0.registry.detach(user, seen);
+    }
+
+    pub(super) fn release(&self, user: UserId, seen: Timestamp) {
+        self.0.peers.release(user, seen);
+        self.0.let_go();
+    }
+
+    pub(super) fn is_here(&self, user: UserId) -> bool {
+        self.0.registry.is_here(user)
+    }
+
+    pub(super) fn last_seen(&self, user: UserId) -> Option<Timestamp> {
+        self.0.roster.last_seen(user)
     }
 
     pub(super) fn online(&self) -> watch::Receiver<Online> {
         self.0.roster.watch()
+    }
+
+    pub(super) fn whisper(&self, whisper: Whisper) {
+        let here = whisper.to.iter().copied().filter(|user| self.is_here(*user)).collect();
+        self.0.signals.whisper(Whisper { to: here, ..whisper.clone() });
+        if !self.0.link.away() {
+            self.0.publisher.whisper(whisper);
+        }
     }
 
     pub(super) async fn take(&self, key: &str, quota: Quota, deadline: Duration) -> Result<(), Duration> {
@@ -195,7 +237,8 @@ impl Redis {
     }
 
     pub(super) async fn suspects(&self) -> Vec<NodeId> {
-        if self.0.link.away() {
+        // Whose people are nowhere else is to be known, too.
+        if self.0.link.away() || !self.0.whole.known() {
             return Vec::new();
         }
         sweep::suspects(&self.0).await.unwrap_or_else(|cause| {
@@ -215,10 +258,8 @@ impl Redis {
         load::of_others(&self.0).await.inspect_err(|cause| tracing::debug!(%cause, "could not read the others' loads")).ok()
     }
 
-    pub(super) async fn sweep(&self, node: NodeId) {
-        if let Err(cause) = sweep::dead(&self.0, node).await {
-            tracing::warn!(%cause, %node, "could not sweep a dead node to the end");
-        }
+    pub(super) async fn sweep(&self, node: NodeId, seen: Timestamp) -> Vec<UserId> {
+        sweep::dead(&self.0, node, seen).await
     }
 
     pub(super) fn health(&self) -> Health {
@@ -240,8 +281,8 @@ impl Redis {
         }
         inner.closing.cancel();
         if inner.joined() && inner.link.connected() {
-            let (node, client) = (inner.node(), inner.link.ordered());
-            if let Err(cause) = client.pexpire::<(), _>(inner.keys.lease(node), FAREWELL_MS, None).await {
+            let node = inner.node();
+            if let Err(cause) = keeper::say_farewell(inner, node, FAREWELL_MS).await {
                 tracing::debug!(%cause, "could not leave a lease behind");
             }
             if let Err(cause) = inner.link.unsubscribe(inner.keys.inbox(node)).await {
@@ -274,7 +315,10 @@ impl Inner {
     }
 
     fn joined_as(&self, node: NodeId) {
-        *self.node.lock() = node;
+        let former = std::mem::replace(&mut *self.node.lock(), node);
+        if former != node {
+            self.formers.add(former);
+        }
         self.recent.named(node);
         self.history.lock().clear();
         self.joined.store(true, Ordering::Release);
@@ -284,8 +328,27 @@ impl Inner {
     fn lost_lease(&self, node: NodeId) {
         if node == self.node() {
             self.registry.suspend();
+            self.forgot();
             self.troubles.report(Reason::LeaseLost);
         }
+    }
+
+    /// How long it may take until all nodes have heard who came to one of them.
+    fn hearsay(&self) -> Duration {
+        self.cluster.beacon * 3
+    }
+
+    /// Lets those go whom this node released and who are on another by now.
+    fn let_go(&self) {
+        for (user, seen) in self.peers.moved_on(self.hearsay()) {
+            self.registry.detach(user, seen);
+        }
+    }
+
+    /// Something is wrong that only a repair mends, and until then it isn't known who is online.
+    fn trouble(&self, reason: Reason) {
+        self.doubt();
+        self.troubles.report(reason);
     }
 
     fn failed_to_publish(&self, envelopes: usize) {
@@ -301,15 +364,20 @@ impl Inner {
 
     /// Puts notes, already written, into a node's inbox. False if the node has no lease.
     async fn tell(&self, node: NodeId, notes: &str) -> FredResult<bool> {
+        self.tell_if(node, notes, "").await
+    }
+
+    /// As [`Inner::tell`], unless the lease lacks that word.
+    async fn tell_if(&self, node: NodeId, notes: &str, word: &str) -> FredResult<bool> {
         let keys = vec![self.keys.lease(node), self.keys.number(node)];
-        let args = vec![self.keys.inbox(node), notes.to_owned()];
+        let args = vec![self.keys.inbox(node), notes.to_owned(), word.to_owned()];
         let number: i64 = scripts::run(&scripts::PUBLISH, self.link.publisher(), keys, args).await?;
         Ok(number >= 0)
     }
 
     /// Tells every other node.
-    async fn broadcast(&self, note: &Note) -> Result<(), Error> {
-        let text = publish::encode(std::slice::from_ref(note))?;
+    async fn broadcast(&self, notes: &[Note]) -> Result<(), Error> {
+        let text = publish::encode(notes)?;
         try_join_all(self.others().await?.into_iter().map(|node| self.tell(node, &text))).await?;
         Ok(())
     }

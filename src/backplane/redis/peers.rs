@@ -1,22 +1,20 @@
 //! Who is online on the other nodes, and what this node tells them of its own people.
 //!
-//! Every write of a node's set counts its version up. Once a beacon the node sends what changed since it last did, from
-//! which version to which; a reader that holds another version reads the whole set again. Every now and then readers
-//! compare versions anyway, so that nothing that went lost stays lost.
+//! Every write of a node's set has a version, which the node counts; a set that is not complete yet has none, and isn't read.
+//! Once a beacon the node sends what changed since it last did, from which version to which; a reader that holds another
+//! version reads the whole set again. Every now and then readers compare versions anyway, so that nothing that went lost stays
+//! lost.
 
-use fred::interfaces::{FredResult, KeysInterface};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{sync::Notify, time::MissedTickBehavior};
+use tokio::sync::Notify;
 
-use super::{Inner, scripts, wire::Note};
 use crate::{
     backplane::roster::Roster,
-    model::{NodeId, UserId, presence::PresenceDelta},
+    model::{NodeId, Timestamp, UserId, presence::PresenceDelta},
 };
 
 /// Former ids of this node, and swept nodes, that are remembered, so that a late word doesn't bring them back.
@@ -30,7 +28,7 @@ const UNRELATED: i64 = -1;
 pub(super) struct Peers {
     view: Mutex<View>,
     pending: Mutex<Pending>,
-    stale: Notify,
+    pub(super) stale: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -38,14 +36,45 @@ struct View {
     peers: HashMap<NodeId, Peer>,
     own: VecDeque<NodeId>,
     swept: VecDeque<NodeId>,
+    /// When nodes that are about to be reported dead were last alive.
+    last_alive: VecDeque<(NodeId, Timestamp)>,
+    /// Whom this node took over from nodes that left, and when.
+    taken: Vec<(NodeId, UserId, Instant)>,
+    /// Whom this node released, until they are on another.
+    released: HashMap<UserId, Released>,
+}
+
+/// Somebody for whom this node stands although they have no socket here any more.
+#[derive(Debug)]
+struct Released {
+    /// When they were last here.
+    seen: Timestamp,
+    /// Since when it is known that they went on to another node.
+    moved: Option<Instant>,
+}
+
+/// The set of one node as it was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) node: NodeId,
+    pub(super) version: i64,
+    /// The version that the view held when the reading began, if this is to be compared.
+    pub(super) held: Option<i64>,
+    pub(super) users: HashSet<UserId>,
+    /// Ids that the same process had before.
+    pub(super) formers: Vec<NodeId>,
+    /// The node left in order, and its people are on their way to others.
+    pub(super) left: bool,
 }
 
 #[derive(Debug, Default)]
 struct Peer {
     version: i64,
     users: HashSet<UserId>,
-    /// Since when it is no member without having been swept: Redis may have forgotten it.
-    missing: Option<Instant>,
+    /// It left in order: an entry counts until that person is on another node.
+    left: bool,
+    /// It is no member, without having been swept: Redis may have forgotten it. Whether it lives is for the database to say.
+    missing: bool,
 }
 
 /// What the others don't know yet.
@@ -54,10 +83,41 @@ struct Pending {
     node: Option<NodeId>,
     from: i64,
     to: i64,
-    changes: HashMap<UserId, bool>,
+    /// None: they came. Otherwise when they were last here.
+    changes: HashMap<UserId, Option<Timestamp>>,
 }
 
 impl View {
+    /// As [`View::take_over`], for everybody on this and on other nodes.
+    fn take_over_all(&mut self, here: &HashSet<UserId>) -> Vec<UserId> {
+        let (left, living): (Vec<&Peer>, Vec<&Peer>) = self.peers.values().partition(|peer| peer.left);
+        let entries = left.into_iter().flat_map(|peer| &peer.users);
+        let elsewhere = entries.filter(|user| here.contains(user) || living.iter().any(|peer| peer.users.contains(user)));
+        let elsewhere: Vec<UserId> = elsewhere.copied().collect();
+        let mut taken = std::mem::take(&mut self.taken);
+        let now = Instant::now();
+        let ended = self.take_over(&elsewhere, |node, user| {
+            if here.contains(&user) {
+                taken.push((node, user, now));
+            }
+        });
+        self.taken = taken;
+        ended
+    }
+
+    /// These people are on a node that lives: entries of nodes that left end, so that nobody is kept by them after leaving
+    /// again. -> one for each entry
+    fn take_over(&mut self, users: &[UserId], mut taken: impl FnMut(NodeId, UserId)) -> Vec<UserId> {
+        let mut ended = Vec::new();
+        for (node, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.left) {
+            for user in users.iter().filter(|user| peer.users.remove(user)) {
+                taken(*node, *user);
+                ended.push(*user);
+            }
+        }
+        ended
+    }
+
     fn counts(&self, node: NodeId) -> bool {
         !self.own.contains(&node) && !self.swept.contains(&node)
     }
@@ -69,8 +129,8 @@ impl Peers {
         remember(&mut self.view.lock().own, node);
     }
 
-    /// This node wrote these changes; its set has that version now.
-    pub(super) fn changed(&self, node: NodeId, version: i64, changes: impl IntoIterator<Item = (UserId, bool)>) {
+    /// This node wrote these changes; its set has that version now. Who left comes with the time at which they were last here.
+    pub(super) fn changed(&self, node: NodeId, version: i64, changes: impl IntoIterator<Item = (UserId, Option<Timestamp>)>) {
         let mut pending = self.pending.lock();
         if pending.node != Some(node) {
             *pending = Pending { node: Some(node), ..Pending::default() };
@@ -80,7 +140,7 @@ impl Peers {
     }
 
     /// What to tell the others, if anything.
-    fn delta(&self) -> Option<PresenceDelta> {
+    pub(super) fn delta(&self) -> Option<PresenceDelta> {
         let mut pending = self.pending.lock();
         let node = pending.node?;
         if pending.from == pending.to {
@@ -91,15 +151,23 @@ impl Peers {
         pending.from = to;
         drop(pending);
         if changes.len() > DELTA {
-            return Some(PresenceDelta { node, from: UNRELATED, to, online: Vec::new(), offline: Vec::new() });
+            return Some(PresenceDelta { node, from: UNRELATED, to, online: vec![], offline: vec![], seen: vec![] });
         }
-        let (online, offline): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(_, online)| *online);
-        let ids = |changes: Vec<(UserId, bool)>| changes.into_iter().map(|(user, _)| user).collect();
-        Some(PresenceDelta { node, from, to, online: ids(online), offline: ids(offline) })
+        let mut delta = PresenceDelta { node, from, to, online: vec![], offline: vec![], seen: vec![] };
+        for (user, left) in changes {
+            match left {
+                None => delta.online.push(user),
+                Some(seen) => {
+                    delta.offline.push(user);
+                    delta.seen.push(seen.timestamp_millis());
+                }
+            }
+        }
+        Some(delta)
     }
 
-    /// Another node told what changed.
-    pub(super) fn apply(&self, delta: PresenceDelta, roster: &Roster) {
+    /// Another node told what changed; `now` stands in where it doesn't say when.
+    pub(super) fn apply(&self, delta: PresenceDelta, now: Timestamp, roster: &Roster) {
         let mut view = self.view.lock();
         if !view.counts(delta.node) {
             return;
@@ -108,7 +176,10 @@ impl Peers {
             Some(peer) if peer.version == delta.from => {
                 peer.version = delta.to;
                 let came: Vec<UserId> = delta.online.into_iter().filter(|user| peer.users.insert(*user)).collect();
-                let left: Vec<UserId> = delta.offline.into_iter().filter(|user| peer.users.remove(user)).collect();
+                let seen = delta.seen.into_iter().map(Timestamp::from_timestamp_millis).chain(std::iter::repeat(None));
+                let left = delta.offline.into_iter().zip(seen).filter(|(user, _)| peer.users.remove(user));
+                let mut left: Vec<_> = left.map(|(user, seen)| (user, seen.unwrap_or(now))).collect();
+                left.extend(view.take_over(&came, |_, _| {}).into_iter().map(|user| (user, now)));
                 roster.change(came, left);
             }
             Some(peer) if peer.version >= delta.to => {}
@@ -116,18 +187,87 @@ impl Peers {
         }
     }
 
-    /// That node is dead and its entries are gone.
-    pub(super) fn swept(&self, node: NodeId, roster: &Roster) {
+    /// Somebody is on this node from now on.
+    pub(super) fn arrived(&self, user: UserId, now: Timestamp, roster: &Roster) {
         let mut view = self.view.lock();
-        remember(&mut view.swept, node);
-        if let Some(peer) = view.peers.remove(&node) {
-            roster.change([], peer.users);
+        let mut taken = std::mem::take(&mut view.taken);
+        let ended = view.take_over(&[user], |node, user| taken.push((node, user, Instant::now())));
+        view.taken = taken;
+        roster.change([user], ended.into_iter().map(|user| (user, now)));
+    }
+
+    /// This node has no sockets of `user` any more, but stands for them until they are on another node.
+    pub(super) fn release(&self, user: UserId, seen: Timestamp) {
+        self.view.lock().released.insert(user, Released { seen, moved: None });
+    }
+
+    /// Those of the released who have been on another node for `patience`: everybody has heard of that by now, and won't think
+    /// that they are gone when this node lets them go.
+    pub(super) fn moved_on(&self, patience: Duration) -> Vec<(UserId, Timestamp)> {
+        let mut guard = self.view.lock();
+        let View { released, peers, .. } = &mut *guard;
+        let moved = released.extract_if(|user, released| {
+            if released.moved.is_none() && peers.values().any(|peer| !peer.left && peer.users.contains(user)) {
+                released.moved = Some(Instant::now());
+            }
+            released.moved.is_some_and(|moved| moved.elapsed() >= patience)
+        });
+        moved.map(|(user, released)| (user, released.seen)).collect()
+    }
+
+    /// Whom this node took over `patience` ago: their entries on nodes that left can go from Redis, and everybody has heard
+    /// where they are.
+    pub(super) fn taken(&self, patience: Duration) -> Vec<(NodeId, UserId)> {
+        let mut view = self.view.lock();
+        let taken = view.taken.extract_if(.., |(.., at)| at.elapsed() >= patience);
+        taken.map(|(node, user, _)| (node, user)).collect()
+    }
+
+    /// What a node that left would say itself if it still could: these went on to others. `None` if it is in view no more.
+    pub(super) fn on_behalf_of(&self, node: NodeId, gone: Vec<UserId>, now: Timestamp) -> Option<PresenceDelta> {
+        let version = self.view.lock().peers.get(&node)?.version;
+        let seen = vec![now.timestamp_millis(); gone.len()];
+        Some(PresenceDelta { node, from: version, to: version, online: vec![], offline: gone, seen })
+    }
+
+    /// Whether the view holds a node that left.
+    pub(super) fn sees_farewell(&self) -> bool {
+        self.view.lock().peers.values().any(|peer| peer.left)
+    }
+
+    /// That node will be reported dead, and was last alive then.
+    pub(super) fn last_alive(&self, node: NodeId, at: i64) {
+        if let Some(at) = Timestamp::from_timestamp_millis(at) {
+            remember(&mut self.view.lock().last_alive, (node, at));
         }
+    }
+
+    pub(super) fn seen_alive(&self, node: NodeId) -> Option<Timestamp> {
+        self.view.lock().last_alive.iter().rfind(|(known, _)| *known == node).map(|(_, at)| *at)
+    }
+
+    pub(super) fn is_swept(&self, node: NodeId) -> bool {
+        self.view.lock().swept.contains(&node)
+    }
+
+    /// That node is dead, last alive at `seen`. -> who was shown on it
+    pub(super) fn swept(&self, node: NodeId, seen: Timestamp, roster: &Roster) -> HashSet<UserId> {
+        let mut view = self.view.lock();
+        if !view.swept.contains(&node) {
+            remember(&mut view.swept, node);
+        }
+        let Some(peer) = view.peers.remove(&node) else { return HashSet::new() };
+        roster.change([], peer.users.iter().map(|user| (*user, seen)));
+        peer.users
     }
 
     /// That id is given up. It goes in the same step in which its successor is read, so that nobody flickers.
     pub(super) fn retired(&self, node: NodeId) {
-        remember(&mut self.view.lock().swept, node);
+        let mut view = self.view.lock();
+        if !view.swept.contains(&node) {
+            remember(&mut view.swept, node);
+        }
+        drop(view);
         self.stale.notify_one();
     }
 
@@ -136,155 +276,168 @@ impl Peers {
         self.stale.notify_one();
     }
 
-    fn versions(&self, nodes: &mut Vec<NodeId>) -> Vec<Option<i64>> {
+    pub(super) fn versions(&self, nodes: &mut Vec<NodeId>) -> Vec<Option<i64>> {
         let view = self.view.lock();
         nodes.retain(|node| view.counts(*node));
         nodes.iter().map(|node| view.peers.get(node).map(|peer| peer.version)).collect()
     }
 
-    /// Brings the view to what was read: all members, and the sets of those that had changed.
-    fn update(&self, members: &[NodeId], read: Vec<(NodeId, i64, HashSet<UserId>)>, patience: Duration, roster: &Roster) {
+    /// The nodes in view that Redis does not know.
+    pub(super) fn missing(&self) -> Vec<NodeId> {
+        self.view.lock().peers.iter().filter(|(_, peer)| peer.missing).map(|(node, _)| *node).collect()
+    }
+
+    /// Brings the view to what was read: all members, and the sets of those that had changed, or of all. It isn't known when
+    /// those who are gone were last here: `noticed` stands in. `here` are this node's own people, if any node left. -> people of whom the view was wrong without being late
+    pub(super) fn update(
+        &self,
+        members: &[NodeId],
+        read: Vec<Read>,
+        here: &HashSet<UserId>,
+        noticed: Timestamp,
+        roster: &Roster,
+    ) -> usize {
         let mut guard = self.view.lock();
         let view = &mut *guard;
-        let (mut came, mut left) = (Vec::new(), Vec::new());
-        for (node, version, users) in read {
+        let (mut came, mut left, mut wrong) = (Vec::new(), Vec::new(), 0);
+        for Read { node, version, held, users, formers, left: has_left } in read {
             if !view.counts(node) {
                 continue;
             }
+            for former in formers.into_iter().filter(|former| *former != node) {
+                if !view.swept.contains(&former) {
+                    remember(&mut view.swept, former);
+                }
+                left.extend(view.peers.remove(&former).into_iter().flat_map(|peer| peer.users));
+            }
             let peer = view.peers.entry(node).or_default();
-            // A delta may have overtaken the reading.
-            if version >= peer.version {
-                came.extend(users.difference(&peer.users));
-                left.extend(peer.users.difference(&users));
-                *peer = Peer { version, users, missing: None };
+            // A delta may have overtaken the reading, or Redis be back with older data that its node will write over. If it
+            // still holds that when all is compared, it counts.
+            if version < peer.version && held != Some(peer.version) {
+                continue;
             }
+            let differing = came.len() + left.len();
+            came.extend(users.difference(&peer.users));
+            left.extend(peer.users.difference(&users).copied());
+            if version <= peer.version {
+                wrong += came.len() + left.len() - differing;
+            }
+            *peer = Peer { version, users, left: has_left, missing: false };
         }
-        let now = Instant::now();
+        left.extend(view.take_over_all(here));
         view.peers.retain(|node, peer| {
-            if members.contains(node) && !view.swept.contains(node) {
-                peer.missing = None;
-                return true;
-            }
-            // After Redis lost its data every node is missing for a moment, and nobody is offline for that.
-            let keep = !view.swept.contains(node) && now.duration_since(*peer.missing.get_or_insert(now)) < patience;
-            if !keep {
+            peer.missing = !members.contains(node);
+            let is_swept = view.swept.contains(node);
+            if is_swept {
                 left.extend(&peer.users);
             }
-            keep
+            !is_swept
         });
-        roster.change(came, left);
+        roster.change(came, left.into_iter().map(|user| (user, noticed)));
+        wrong
     }
 }
 
-fn remember(nodes: &mut VecDeque<NodeId>, node: NodeId) {
+fn remember<T>(nodes: &mut VecDeque<T>, node: T) {
     if nodes.len() >= REMEMBERED {
         nodes.pop_front();
     }
     nodes.push_back(node);
 }
 
-/// Tells the others once a beacon what changed here.
-pub(super) async fn announce(inner: Arc<Inner>) {
-    let mut ticks = tokio::time::interval(inner.cluster.beacon);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if inner.link.away() {
-            continue;
-        }
-        if let Some(delta) = inner.peers.delta()
-            && let Err(cause) = inner.broadcast(&Note::Presence(delta)).await
-        {
-            // The next delta won't fit, and the readers read the set.
-            tracing::debug!(%cause, "could not tell the others who came and left");
-        }
-    }
-}
-
-/// Compares versions regularly, and whenever something doesn't fit.
-pub(super) async fn observe(inner: Arc<Inner>) {
-    let mut ticks = tokio::time::interval(inner.cluster.lease / 2);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = inner.peers.stale.notified() => {}
-        }
-        if inner.link.away() {
-            continue;
-        }
-        if let Err(cause) = refresh(&inner).await {
-            // The view stays as it is: unknown is not offline.
-            tracing::debug!(%cause, "could not read who is online elsewhere");
-        }
-    }
-}
-
-async fn refresh(inner: &Inner) -> FredResult<()> {
-    let members = inner.nodes().await?;
-    let mut nodes = members.clone();
-    let known = inner.peers.versions(&mut nodes);
-    let client = inner.link.any();
-    let pipeline = client.pipeline();
-    for node in &nodes {
-        let () = pipeline.get(inner.keys.version(*node)).await?;
-    }
-    let mut read = Vec::new();
-    for ((node, known), version) in nodes.iter().zip(known).zip(pipeline.try_all::<Option<i64>>().await) {
-        if known == Some(version?.unwrap_or(0)) {
-            continue;
-        }
-        let keys = vec![inner.keys.users(*node), inner.keys.version(*node)];
-        let answer: Vec<String> = scripts::run(&scripts::PEOPLE, client, keys, ()).await?;
-        let mut answer = answer.into_iter();
-        let version = answer.next().and_then(|version| version.parse().ok()).unwrap_or(0);
-        read.push((*node, version, answer.filter_map(|user| user.parse().ok()).collect()));
-    }
-    inner.peers.update(&members, read, inner.cluster.lease, &inner.roster);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn read(node: NodeId, version: i64, users: &[UserId]) -> Read {
+        Read { node, version, users: users.iter().copied().collect(), held: None, formers: vec![], left: false }
+    }
 
     #[test]
     fn a_delta_counts_only_on_the_version_it_starts_from() {
-        let (peers, roster) = (Peers::default(), Roster::default());
+        let (peers, roster) = (Peers::default(), Roster::new(true));
         let (node, ann, bob) = (NodeId::new(), UserId::new(), UserId::new());
-        peers.update(&[node], vec![(node, 3, HashSet::from([ann]))], PATIENCE, &roster);
+        peers.update(&[node], vec![read(node, 3, &[ann])], &HashSet::new(), NOW, &roster);
 
-        peers.apply(PresenceDelta { node, from: 5, to: 6, online: vec![bob], offline: vec![] }, &roster);
+        peers.apply(PresenceDelta { node, from: 5, to: 6, online: vec![bob], offline: vec![], seen: vec![] }, NOW, &roster);
         assert_eq!(*roster.watch().borrow().users, [ann], "a missing delta makes this one unusable");
-        peers.apply(PresenceDelta { node, from: 3, to: 6, online: vec![bob], offline: vec![ann] }, &roster);
+        peers.apply(
+            PresenceDelta { node, from: 3, to: 6, online: vec![bob], offline: vec![ann], seen: vec![7000] },
+            NOW,
+            &roster,
+        );
         assert_eq!(*roster.watch().borrow().users, [bob]);
+        assert_eq!(roster.last_seen(ann), Timestamp::from_timestamp(7, 0), "as that node said");
     }
 
     #[test]
     fn a_node_that_redis_forgot_stays_in_view_and_a_swept_one_goes_for_good() {
-        let (peers, roster) = (Peers::default(), Roster::default());
+        let (peers, roster) = (Peers::default(), Roster::new(true));
         let (node, ann) = (NodeId::new(), UserId::new());
-        let read = || vec![(node, 1, HashSet::from([ann]))];
-        peers.update(&[node], read(), PATIENCE, &roster);
-        peers.update(&[], vec![], PATIENCE, &roster);
+        let anew = || vec![read(node, 1, &[ann])];
+        peers.update(&[node], anew(), &HashSet::new(), NOW, &roster);
+        peers.update(&[], vec![], &HashSet::new(), NOW, &roster);
         assert_eq!(*roster.watch().borrow().users, [ann]);
 
-        peers.swept(node, &roster);
-        peers.update(&[node], read(), PATIENCE, &roster);
+        peers.swept(node, NOW, &roster);
+        peers.update(&[node], anew(), &HashSet::new(), NOW, &roster);
         assert!(roster.watch().borrow().users.is_empty());
+    }
+
+    #[test]
+    fn the_ids_that_a_node_had_before_go_when_it_is_read() {
+        let (peers, roster) = (Peers::default(), Roster::new(true));
+        let [node, former] = [NodeId::new(), NodeId::new()];
+        let [ann, bob] = [UserId::new(), UserId::new()];
+        peers.update(&[former], vec![read(former, 1, &[ann, bob])], &HashSet::new(), NOW, &roster);
+        let version = roster.watch().borrow().version;
+
+        peers.update(
+            &[node, former],
+            vec![Read { formers: vec![former], ..read(node, 2, &[ann]) }],
+            &HashSet::new(),
+            NOW,
+            &roster,
+        );
+
+        let online = roster.watch().borrow().clone();
+        assert_eq!((online.version, online.users.as_slice()), (version + 1, [ann].as_slice()), "in one step");
+    }
+
+    #[test]
+    fn a_view_that_differs_from_the_same_version_is_corrected_and_counted() {
+        let (peers, roster) = (Peers::default(), Roster::new(true));
+        let [node, gone] = [NodeId::new(), NodeId::new()];
+        let [ann, bob, carl] = [UserId::new(), UserId::new(), UserId::new()];
+        peers.update(&[node, gone], vec![read(node, 3, &[ann]), read(gone, 1, &[carl])], &HashSet::new(), NOW, &roster);
+
+        let again = vec![Read { held: Some(3), ..read(node, 3, &[bob]) }];
+        assert_eq!(peers.update(&[node], again, &HashSet::new(), NOW, &roster), 2);
+        assert_eq!(*roster.watch().borrow().users, [bob, carl], "the one that is missing may come back");
+
+        assert_eq!(peers.missing(), [gone]);
+        peers.swept(gone, NOW, &roster);
+        let older = vec![read(node, 2, &[ann])];
+        assert_eq!(peers.update(&[node], older, &HashSet::new(), NOW, &roster), 0);
+        assert_eq!(*roster.watch().borrow().users, [bob], "older data don't count");
+        let overtaken = vec![Read { held: Some(2), ..read(node, 2, &[ann]) }];
+        assert_eq!(peers.update(&[node], overtaken, &HashSet::new(), NOW, &roster), 0);
+        let still_older = vec![Read { held: Some(3), ..read(node, 2, &[ann]) }];
+        assert_eq!(peers.update(&[node], still_older, &HashSet::new(), NOW, &roster), 2);
+        assert_eq!(*roster.watch().borrow().users, [ann], "unless Redis keeps to them");
     }
 
     #[test]
     fn deltas_chain_from_what_was_last_told() {
         let (peers, node, ann) = (Peers::default(), NodeId::new(), UserId::new());
-        peers.changed(node, 1, [(ann, true)]);
-        peers.changed(node, 2, [(ann, false)]);
+        peers.changed(node, 1, [(ann, None)]);
+        peers.changed(node, 2, [(ann, Some(NOW))]);
         let delta = peers.delta().expect("something changed");
         assert_eq!((delta.from, delta.to, delta.online, delta.offline), (0, 2, vec![], vec![ann]));
         assert_eq!(peers.delta(), None);
-        peers.changed(node, 3, [(ann, true)]);
+        peers.changed(node, 3, [(ann, None)]);
         assert_eq!(peers.delta().map(|delta| (delta.from, delta.to)), Some((2, 3)));
     }
 }

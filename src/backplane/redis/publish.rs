@@ -19,10 +19,13 @@ use tokio::sync::{
 
 use super::{
     Inner,
-    wire::{self, Note, Told},
+    wire::{self, Note, Told, Whispered},
 };
 use crate::{
-    model::{NodeId, UserId, event::Envelope},
+    model::{
+        NodeId, UserId,
+        event::{Envelope, Whisper},
+    },
     recent::Telling,
     trace::{self, step},
 };
@@ -31,6 +34,8 @@ use crate::{
 pub(in crate::backplane) const QUEUE: usize = 16_384;
 /// Envelopes told in one round.
 const BATCH: usize = 256;
+/// In the lease of those who understand whispers: others would reconcile for each.
+pub(super) const WHISPERS: &str = "whispers";
 /// Between attempts to ask the others for a reconcile.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -38,6 +43,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) enum Job {
     Envelope(Envelope),
+    /// Told if that works at the first attempt.
+    Whisper(Whisper),
     /// A hint for every other node; not made good when it can't be told.
     All(Note),
     /// Answered when all before it is done.
@@ -64,6 +71,13 @@ impl Publisher {
         self.queue.try_send(job).map_err(TrySendError::into_inner)
     }
 
+    /// Drops what would take the room of envelopes.
+    pub(super) fn whisper(&self, whisper: Whisper) {
+        if self.queue.capacity() > QUEUE / 2 {
+            drop(self.push(Job::Whisper(whisper)));
+        }
+    }
+
     /// Waits until all that is queued now was tried.
     pub(super) async fn flush(&self) {
         let (done, all_done) = oneshot::channel();
@@ -82,23 +96,24 @@ impl Publisher {
 pub(super) async fn run(inner: Arc<Inner>, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
-        let (mut envelopes, mut done) = (Vec::new(), Vec::new());
+        let (mut envelopes, mut whispers, mut done) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs.drain(..) {
             match job {
                 Job::Envelope(envelope) => envelopes.push(envelope),
+                Job::Whisper(whisper) => whispers.push(whisper),
                 Job::All(note) => {
                     if inner.link.away() {
                         continue;
                     }
-                    if let Err(cause) = inner.broadcast(&note).await {
+                    if let Err(cause) = inner.broadcast(&[note]).await {
                         tracing::debug!(%cause, "could not tell a hint to all");
                     }
                 }
                 Job::Flush(flushed) => done.push(flushed),
             }
         }
-        if !envelopes.is_empty() {
-            let failed = publish(&inner, &envelopes).await;
+        if !(envelopes.is_empty() && whispers.is_empty()) {
+            let failed = publish(&inner, &envelopes, &whispers).await;
             if failed > 0 {
                 inner.failed_to_publish(failed);
             }
@@ -140,8 +155,8 @@ async fn ask(inner: &Inner, nodes: Option<Vec<NodeId>>) -> FredResult<Vec<NodeId
     Ok(nodes.into_iter().zip(answers).filter(|(_, answer)| answer.is_err()).map(|(node, _)| node).collect())
 }
 
-/// Tells the envelopes to the nodes of their people. -> how many of them may not have reached a node
-async fn publish(inner: &Inner, envelopes: &[Envelope]) -> usize {
+/// Tells envelopes and whispers to the nodes of their people. -> how many of the envelopes may not have reached a node
+async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) -> usize {
     // Each lasts as long as the round that its envelope goes with.
     let traced = envelopes.iter().filter_map(|envelope| envelope.origin.trace.as_deref());
     let _steps: Vec<_> = traced.map(|trace| trace::follow(step!("tell nodes", otel.kind = "producer"), trace)).collect();
@@ -149,7 +164,7 @@ async fn publish(inner: &Inner, envelopes: &[Envelope]) -> usize {
         inner.recent.told(of_each_entry(envelopes, Telling::Away));
         return envelopes.len();
     }
-    let places = match whereabouts(inner, envelopes).await {
+    let places = match whereabouts(inner, envelopes, whispers).await {
         Ok(places) => places,
         Err(cause) => {
             tracing::debug!(%cause, "could not look up where people are");
@@ -169,7 +184,8 @@ async fn publish(inner: &Inner, envelopes: &[Envelope]) -> usize {
         }
     }
     // Written to one connection before the first answer is awaited: one round trip.
-    let outcomes = join_all(messages.iter().map(|(node, _, text)| inner.tell(*node, text))).await;
+    let (outcomes, ()) =
+        tokio::join!(join_all(messages.iter().map(|(node, _, text)| inner.tell(*node, text))), whisper(inner, whispers, &places));
     let (mut dead, mut told) = (HashSet::new(), HashMap::new());
     for ((node, count, _), outcome) in messages.iter().zip(outcomes) {
         let telling = match outcome {
@@ -219,8 +235,30 @@ pub(super) fn of_each_entry(
     entries.map(move |(user, seq)| (*user, *seq, None, outcome))
 }
 
-async fn whereabouts(inner: &Inner, envelopes: &[Envelope]) -> FredResult<HashMap<UserId, Vec<NodeId>>> {
-    let users: HashSet<UserId> = envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user)).collect();
+/// In messages of their own: whoever doesn't understand them shall get the envelopes. What fails is forgotten.
+async fn whisper(inner: &Inner, whispers: &[Whisper], places: &HashMap<UserId, Vec<NodeId>>) {
+    let mut notes: HashMap<NodeId, Vec<Note>> = HashMap::new();
+    for whisper in whispers {
+        let mut people: HashMap<NodeId, Vec<UserId>> = HashMap::new();
+        for user in &whisper.to {
+            for node in places.get(user).into_iter().flatten().filter(|node| **node != inner.node()) {
+                people.entry(*node).or_default().push(*user);
+            }
+        }
+        for (node, people) in people {
+            notes.entry(node).or_default().push(Note::Whisper(Whispered::of(whisper, people)));
+        }
+    }
+    let messages: Vec<_> = notes.into_iter().filter_map(|(node, notes)| Some((node, encode(&notes).ok()?))).collect();
+    let outcomes = join_all(messages.iter().map(|(node, text)| inner.tell_if(*node, text, WHISPERS))).await;
+    if let Some(cause) = outcomes.into_iter().find_map(Result::err) {
+        tracing::debug!(%cause, "a whisper was lost");
+    }
+}
+
+async fn whereabouts(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) -> FredResult<HashMap<UserId, Vec<NodeId>>> {
+    let of_envelopes = envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user));
+    let users: HashSet<UserId> = of_envelopes.chain(whispers.iter().flat_map(|whisper| whisper.to.iter().copied())).collect();
     let users: Vec<UserId> = users.into_iter().collect();
     let pipeline = inner.link.publisher().pipeline();
     for user in &users {

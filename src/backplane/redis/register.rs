@@ -6,10 +6,16 @@ use fred::{
     types::Value,
 };
 use futures_util::future::try_join_all;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::{Inner, registry::Batch, scripts};
-use crate::backplane::{Reason, Signal};
+use crate::{
+    backplane::{Reason, Signal},
+    model::Timestamp,
+};
 
 /// People in one batch.
 const BATCH: usize = 512;
@@ -22,7 +28,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
         let batch = inner.registry.next(BATCH).await;
         match write(&inner, &batch).await {
             Ok(()) => {
-                if inner.registry.written(&batch) {
+                let now = inner.clock.now();
+                let gone = |user, seen: Option<Timestamp>| inner.roster.change([], [(user, seen.unwrap_or(now))]);
+                if inner.registry.written(&batch, gone) {
                     inner.signals.push(Signal::Reconcile(Reason::LateAttach));
                 }
             }
@@ -49,15 +57,26 @@ async fn write(inner: &Inner, batch: &Batch) -> FredResult<()> {
     }))
     .await?;
 
-    let mut args = vec![Value::from(i64::try_from(came.len()).unwrap_or(i64::MAX))];
+    let version = inner.versions.fetch_add(1, Ordering::Relaxed) + 1;
+    let mut args = vec![if batch.complete { Value::from(version.to_string()) } else { Value::from("") }];
+    args.push(Value::from(i64::try_from(came.len()).unwrap_or(i64::MAX)));
     args.extend(came.iter().chain(&left).map(|change| Value::from(change.user.to_string())));
     let touched = vec![keys.lease(node), keys.users(node), keys.version(node)];
-    let version: i64 = scripts::run(&scripts::REGISTER, client, touched, args).await?;
-    if version < 0 {
-        inner.lost_lease(node);
-        return Err(Error::new(ErrorKind::NotFound, "the lease is lost"));
+    match scripts::run::<i64, _, _>(&scripts::REGISTER, client, touched, args).await? {
+        -1 => {
+            inner.lost_lease(node);
+            return Err(Error::new(ErrorKind::NotFound, "the lease is lost"));
+        }
+        refused @ ..-1 => {
+            inner.versions.fetch_max(-2 - refused, Ordering::Relaxed);
+            return Err(Error::new(ErrorKind::InvalidCommand, "the set has a later version"));
+        }
+        _ => {}
     }
-    inner.peers.changed(node, version, came.iter().map(|c| (c.user, true)).chain(left.iter().map(|c| (c.user, false))));
+    let now = inner.clock.now();
+    let told = came.iter().map(|change| (change.user, None));
+    let told = told.chain(left.iter().map(|change| (change.user, Some(change.seen.unwrap_or(now)))));
+    inner.peers.changed(node, version, told);
 
     if !came.is_empty() {
         let pipeline = client.pipeline();

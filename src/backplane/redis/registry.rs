@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::model::{NodeId, UserId};
+use crate::model::{NodeId, Timestamp, UserId};
 
 #[derive(Debug, Default)]
 struct Person {
@@ -18,9 +18,20 @@ struct Person {
     generation: u64,
     /// Redis holds this state, written under the current registration.
     written: bool,
+    /// The roster shows them on this node.
+    shown: bool,
     /// Somebody was answered `Attached::Later`.
     late: bool,
+    /// When they were last here, once they left.
+    seen: Option<Timestamp>,
     waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Person {
+    /// Whom Redis holds, but who isn't here. Generation 0: whatever is there is removed.
+    fn wrongly_held(noticed: Timestamp) -> Self {
+        Self { seen: Some(noticed), ..Self::default() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +46,8 @@ struct State {
     queued: HashSet<UserId>,
     /// To be written again since the last `register_again`.
     outdated: HashSet<UserId>,
+    /// All of those are written: the set is whole, and has a version.
+    sealed: bool,
     /// Somebody was answered `Attached::Later` and is registered by now.
     owes_late: bool,
 }
@@ -53,6 +66,8 @@ pub(super) struct Change {
     pub(super) user: UserId,
     pub(super) attached: bool,
     pub(super) generation: u64,
+    /// When somebody who left was last here.
+    pub(super) seen: Option<Timestamp>,
 }
 
 /// What the writer takes at once.
@@ -61,6 +76,8 @@ pub(super) struct Batch {
     pub(super) node: NodeId,
     epoch: u64,
     pub(super) changes: Vec<Change>,
+    /// Whether the set is complete with these. Until then nobody reads it.
+    pub(super) complete: bool,
 }
 
 /// How an attach starts.
@@ -70,24 +87,31 @@ pub(super) enum Attaching {
     Waiting(oneshot::Receiver<()>),
 }
 
+/// How far `register_again` has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Suspended,
+    Writing,
+    Complete,
+}
+
 #[derive(Debug)]
 pub(super) struct Registry {
     state: Mutex<State>,
     work: Notify,
-    /// Whether everything that `register_again` asked for is written.
-    settled: watch::Sender<bool>,
+    progress: watch::Sender<Progress>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { state: Mutex::default(), work: Notify::new(), settled: watch::channel(true).0 }
+        Self { state: Mutex::default(), work: Notify::new(), progress: watch::channel(Progress::Suspended).0 }
     }
 }
 
 impl Registry {
-    /// Notes that `user` is here. The flag says whether that is new; `with_state` runs under the lock, so that what it
-    /// shows to others changes in the same order.
-    pub(super) fn attach(&self, user: UserId, newly: impl FnOnce()) -> Attaching {
+    /// Notes that `user` is here. `show` runs under the lock if that is new, so that what others are shown changes in the
+    /// same order.
+    pub(super) fn attach(&self, user: UserId, show: impl FnOnce()) -> Attaching {
         let mut state = self.state.lock();
         let generation = state.generations + 1;
         let open = state.node.is_some();
@@ -100,11 +124,15 @@ impl Registry {
         person.waiting.push(tell);
         if !person.attached {
             person.attached = true;
+            person.seen = None;
             person.generation = generation;
             person.written = false;
+            let is_new = !mem::replace(&mut person.shown, true);
             state.generations = generation;
             state.enqueue(user);
-            newly();
+            if is_new {
+                show();
+            }
         }
         drop(state);
         self.work.notify_one();
@@ -123,16 +151,17 @@ impl Registry {
         true
     }
 
-    /// Notes that `user` left. `newly` as in [`Registry::attach`].
-    pub(super) fn detach(&self, user: UserId, newly: impl FnOnce()) {
+    /// Notes that `user` left, last here at `seen`. That is shown once it is written: while Redis is silent, they may have
+    /// gone to another node without our hearing of it.
+    pub(super) fn detach(&self, user: UserId, seen: Timestamp) {
         let mut state = self.state.lock();
         let Some(person) = state.people.get_mut(&user).filter(|person| person.attached) else { return };
         person.attached = false;
         person.written = false;
         person.late = false;
+        person.seen = Some(seen);
         person.waiting.clear();
         state.enqueue(user);
-        newly();
         drop(state);
         self.work.notify_one();
     }
@@ -140,15 +169,21 @@ impl Registry {
     /// Nothing is written until [`Registry::register_again`].
     pub(super) fn suspend(&self) {
         self.state.lock().node = None;
+        self.progress.send_replace(Progress::Suspended);
     }
 
     /// From here on people are registered under `node`, everybody anew; [`Registry::settled`] says when that is done.
-    pub(super) fn register_again(&self, node: NodeId) {
+    /// Redis holds `registered` under it, and loses those who are not here, noticed at `now`.
+    pub(super) fn register_again(&self, node: NodeId, registered: &HashSet<UserId>, now: Timestamp) {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         state.node = Some(node);
         state.epoch += 1;
         state.outdated.clear();
+        state.sealed = false;
+        for user in registered {
+            state.people.entry(*user).or_insert_with(|| Person::wrongly_held(now));
+        }
         for (user, person) in &mut state.people {
             person.written = false;
             state.outdated.insert(*user);
@@ -156,14 +191,21 @@ impl Registry {
                 state.queue.push_back(*user);
             }
         }
-        self.settled.send_replace(state.outdated.is_empty());
+        self.progress.send_replace(Progress::Writing);
         drop(guard);
         self.work.notify_one();
     }
 
-    pub(super) async fn settled(&self) {
+    /// Whether everybody is registered since the last [`Registry::register_again`].
+    pub(super) fn is_settled(&self) -> bool {
+        *self.progress.borrow() == Progress::Complete
+    }
+
+    /// Waits until that is so. False if nothing is written any more meanwhile.
+    pub(super) async fn settled(&self) -> bool {
+        let mut progress = self.progress.subscribe();
         // The sender lives in self, so this can't fail.
-        drop(self.settled.subscribe().wait_for(|settled| *settled).await);
+        progress.wait_for(|progress| *progress != Progress::Writing).await.is_ok_and(|progress| *progress == Progress::Complete)
     }
 
     /// Waits until there is something to write and takes up to `most` of it.
@@ -185,14 +227,18 @@ impl Registry {
         for user in state.queue.drain(..count) {
             state.queued.remove(&user);
             if let Some(person) = state.people.get(&user) {
-                changes.push(Change { user, attached: person.attached, generation: person.generation });
+                changes.push(Change { user, attached: person.attached, generation: person.generation, seen: person.seen });
             }
         }
-        (!changes.is_empty()).then_some(Batch { node, epoch: state.epoch, changes })
+        let outdated = changes.iter().filter(|change| state.outdated.contains(&change.user)).count();
+        let complete = outdated == state.outdated.len();
+        let seals = complete && !state.sealed;
+        (seals || !changes.is_empty()).then_some(Batch { node, epoch: state.epoch, changes, complete })
     }
 
-    /// The batch is in Redis. True if this registered the last of those who were answered "later".
-    pub(super) fn written(&self, batch: &Batch) -> bool {
+    /// The batch is in Redis. `gone` is told, under the lock, who was shown and left. True if this registered the last of those
+    /// who were answered "later".
+    pub(super) fn written(&self, batch: &Batch, mut gone: impl FnMut(UserId, Option<Timestamp>)) -> bool {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if state.epoch != batch.epoch {
@@ -213,11 +259,15 @@ impl Registry {
                     let _ = waiting.send(());
                 }
             } else {
+                if person.shown {
+                    gone(change.user, person.seen);
+                }
                 state.people.remove(&change.user);
             }
         }
-        if state.outdated.is_empty() {
-            self.settled.send_replace(true);
+        if batch.complete {
+            state.sealed = true;
+            self.progress.send_replace(Progress::Complete);
         }
         state.queue.is_empty() && mem::take(&mut state.owes_late)
     }
@@ -236,12 +286,13 @@ impl Registry {
     /// two such moments apart.
     pub(super) fn expected(&self) -> Option<(usize, u64)> {
         let state = self.state.lock();
-        let quiet = state.node.is_some() && state.queue.is_empty() && state.people.values().all(|person| person.written);
+        let quiet =
+            state.node.is_some() && state.sealed && state.queue.is_empty() && state.people.values().all(|person| person.written);
         quiet.then_some((state.people.len(), state.generations))
     }
 
-    /// Redis holds `registered` for this node. Queues whom it holds wrongly or not at all.
-    pub(super) fn correct(&self, registered: &HashSet<UserId>) {
+    /// Redis holds `registered` for this node. Queues whom it holds wrongly, noticed at `now`, or not at all.
+    pub(super) fn correct(&self, registered: &HashSet<UserId>, now: Timestamp) {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let missing: Vec<UserId> = state.people.keys().filter(|user| !registered.contains(user)).copied().collect();
@@ -251,12 +302,21 @@ impl Registry {
             state.enqueue(user);
         }
         for user in surplus {
-            // Generation 0: whatever is there is removed.
-            state.people.entry(user).or_default();
+            state.people.entry(user).or_insert_with(|| Person::wrongly_held(now));
             state.enqueue(user);
         }
         drop(guard);
         self.work.notify_one();
+    }
+
+    /// Everybody who is here.
+    pub(super) fn here(&self) -> HashSet<UserId> {
+        let state = self.state.lock();
+        state.people.iter().filter(|(_, person)| person.attached).map(|(user, _)| *user).collect()
+    }
+
+    pub(super) fn is_here(&self, user: UserId) -> bool {
+        self.state.lock().people.get(&user).is_some_and(|person| person.attached)
     }
 
     /// Whether anybody is here.
@@ -271,7 +331,7 @@ mod tests {
 
     fn registry(node: NodeId) -> Registry {
         let registry = Registry::default();
-        registry.register_again(node);
+        registry.register_again(node, &HashSet::new(), Timestamp::UNIX_EPOCH);
         registry
     }
 
@@ -280,12 +340,12 @@ mod tests {
         let (registry, ann) = (registry(NodeId::new()), UserId::new());
         let attaching = registry.attach(ann, || {});
         let batch = registry.next(10).await;
-        registry.detach(ann, || {});
-        registry.written(&batch);
+        registry.detach(ann, Timestamp::UNIX_EPOCH);
+        registry.written(&batch, |_, _| {});
 
         let batch = registry.next(10).await;
         assert!(!batch.changes[0].attached);
-        registry.written(&batch);
+        registry.written(&batch, |_, _| {});
         assert!(registry.is_empty());
         drop(attaching);
     }
@@ -295,15 +355,35 @@ mod tests {
         let (registry, ann) = (registry(NodeId::new()), UserId::new());
         let Attaching::Waiting(mut told) = registry.attach(ann, || {}) else { panic!("nothing is written yet") };
         let old = registry.next(10).await;
-        registry.register_again(NodeId::new());
-        registry.written(&old);
+        registry.register_again(NodeId::new(), &HashSet::new(), Timestamp::UNIX_EPOCH);
+        registry.written(&old, |_, _| {});
         assert!(told.try_recv().is_err(), "the fence must not stand on a dead node id");
 
         let new = registry.next(10).await;
-        registry.written(&new);
+        registry.written(&new, |_, _| {});
         assert_eq!(told.try_recv(), Ok(()));
-        registry.settled().await;
+        assert!(registry.settled().await);
         assert!(matches!(registry.attach(ann, || {}), Attaching::Registered));
+    }
+
+    #[tokio::test]
+    async fn a_registration_is_complete_with_the_last_of_those_who_were_here_and_without_others() {
+        let (registry, node) = (registry(NodeId::new()), NodeId::new());
+        assert!(registry.next(10).await.complete, "nobody is somebody to tell, too");
+        let [ann, bob, ghost] = [UserId::new(), UserId::new(), UserId::new()];
+        drop((registry.attach(ann, || {}), registry.attach(bob, || {})));
+        registry.register_again(node, &HashSet::from([ann, ghost]), Timestamp::UNIX_EPOCH);
+
+        let mut seen = HashMap::new();
+        for complete in [false, false, true] {
+            let batch = registry.next(1).await;
+            assert_eq!((batch.complete, registry.is_settled()), (complete, false));
+            seen.extend(batch.changes.iter().map(|change| (change.user, change.attached)));
+            registry.written(&batch, |_, _| {});
+        }
+
+        assert_eq!(seen, HashMap::from([(ann, true), (bob, true), (ghost, false)]));
+        assert!(registry.is_settled());
     }
 
     #[tokio::test]
@@ -314,7 +394,27 @@ mod tests {
         let batch = registry.next(10).await;
         registry.failed(&batch);
         let batch = registry.next(10).await;
-        assert!(registry.written(&batch));
+        assert!(registry.written(&batch, |_, _| {}));
         assert_eq!(registry.expected().map(|(people, _)| people), Some(1));
+    }
+
+    #[tokio::test]
+    async fn who_left_is_shown_until_that_is_written_and_who_came_back_meanwhile_all_along() {
+        let (registry, ann) = (registry(NodeId::new()), UserId::new());
+        let mut shown = 0;
+        drop(registry.attach(ann, || shown += 1));
+        registry.written(&registry.next(10).await, |_, _| panic!("nobody left"));
+
+        registry.detach(ann, Timestamp::UNIX_EPOCH);
+        let batch = registry.next(10).await;
+        drop(registry.attach(ann, || shown += 1));
+        registry.written(&batch, |_, _| panic!("she is back"));
+        assert_eq!(shown, 1, "she was never gone");
+
+        registry.written(&registry.next(10).await, |_, _| panic!("nobody left"));
+        registry.detach(ann, Timestamp::UNIX_EPOCH);
+        let mut gone = Vec::new();
+        registry.written(&registry.next(10).await, |user, seen| gone.push((user, seen)));
+        assert_eq!(gone, [(ann, Some(Timestamp::UNIX_EPOCH))]);
     }
 }

@@ -15,6 +15,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    BURY = "lua/bury.lua";
     CLAIM = "lua/claim.lua";
     FORGET = "lua/forget.lua";
     PEOPLE = "lua/people.lua";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::{
     NodeId, SessionId, UserId,
-    event::{Envelope, Event, EventKind, Origin},
+    event::{Envelope, Event, EventKind, Origin, Whisper, WhisperKind},
     presence::PresenceDelta,
 };
 
@@ -18,14 +18,40 @@ pub(super) enum Note {
     Envelope(Told),
     Revoked(SessionId),
     Presence(PresenceDelta),
-    /// A node is new, so its people aren't known yet.
+    /// A node is new, or it left: who is on it is to be read.
     Joined(NodeId),
-    /// A node was found dead and its entries are gone.
+    /// When a node that is reported dead next was last alive, in milliseconds since 1970.
+    LastAlive {
+        node: NodeId,
+        at: i64,
+    },
+    /// A node was found dead and its entries are gone, or about to go.
     Swept(NodeId),
     /// A node goes by another id now and has removed the entries under its former one.
     Retired(NodeId),
     /// The sender could not tell what it had committed.
     PublishFailed,
+    Whisper(Whispered),
+}
+
+/// A whisper for people of the receiving node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Whispered {
+    /// [`WhisperKind::name`]: one that the receiver doesn't know is no reason for anything.
+    kind: String,
+    to: Vec<UserId>,
+    payload: Arc<RawValue>,
+}
+
+impl Whispered {
+    pub(super) fn of(whisper: &Whisper, to: Vec<UserId>) -> Self {
+        Self { kind: whisper.kind.name().to_owned(), to, payload: whisper.payload.clone() }
+    }
+
+    /// `None` for a kind that only a newer hubbub knows.
+    pub(super) fn into_whisper(self) -> Option<Whisper> {
+        Some(Whisper { kind: WhisperKind::named(&self.kind)?, to: self.to, payload: self.payload })
+    }
 }
 
 /// An envelope with the entries that concern the receiving node.
@@ -112,6 +138,19 @@ mod tests {
         let envelope = told.into_envelope().expect("a known kind");
         assert_eq!((envelope.event.payload.get(), envelope.entries), (text, vec![(user, 3)]));
         assert_eq!((envelope.origin.committed_at, envelope.origin.remote), (Some(1_700_000_000_000_001), true));
+    }
+
+    #[test]
+    fn a_whisper_of_a_kind_that_only_a_newer_hubbub_knows_is_read_and_ignored() {
+        let text =
+            r#"[{"Whisper":{"kind":"typing","to":[],"payload":{"a":1.0}}},{"Whisper":{"kind":"waving","to":[],"payload":{}}}]"#;
+        let (notes, unknown) = decode(text).expect("reads");
+        assert_eq!(unknown, 0);
+        let whispers = notes.into_iter().map(|note| match note {
+            Note::Whisper(whispered) => whispered.into_whisper().map(|whisper| whisper.payload.get().to_owned()),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(whispers.collect::<Vec<_>>(), [Some(r#"{"a":1.0}"#.to_owned()), None]);
     }
 
     #[test]

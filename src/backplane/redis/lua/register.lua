@@ -1,11 +1,23 @@
--- Writes changes of who is on a node into its set and counts its presence version up.
--- KEYS: lease, users, version, all of one node. ARGV: how many came, those who came, those who left.
--- -> the new version, or -1 if the node has no lease
+-- Writes changes of who is on a node into its set, and which version of the set that is. The node counts its versions: a
+-- server that is back with older data must not give one out again for another content.
+-- KEYS: lease, users, version, all of one node. ARGV: the version, or nothing while the set is not complete; how many came,
+-- those who came, those who left.
+-- -> 1; -1 if the node has no lease; -2 - v if the set has that or a later version v, so that the write is late or the
+-- node's count is wrong
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return -1
 end
-local came = tonumber(ARGV[1])
-for at = 2, #ARGV do
-  redis.call(at <= came + 1 and 'SADD' or 'SREM', KEYS[2], ARGV[at])
+local before = tonumber(redis.call('GET', KEYS[3]) or '0')
+if ARGV[1] ~= '' and before >= tonumber(ARGV[1]) then
+  return -2 - before
 end
-return redis.call('INCR', KEYS[3])
+local came = tonumber(ARGV[2])
+for at = 3, #ARGV do
+  redis.call(at <= came + 2 and 'SADD' or 'SREM', KEYS[2], ARGV[at])
+end
+if ARGV[1] == '' then
+  redis.call('DEL', KEYS[3])
+else
+  redis.call('SET', KEYS[3], ARGV[1])
+end
+return 1
