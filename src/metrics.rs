@@ -83,6 +83,14 @@ series! {
     received: counters("events_received_total", &["event", "result"]) -> IntCounterVec;
     /// Sockets cut because their outbox was full.
     outbox_overflows: counter("outbox_overflows_total") -> IntCounter;
+    /// People online on all nodes, as this node sees it.
+    presence_online: gauge("presence_online") -> IntGauge;
+    /// Whose coming and going people are told: 1 for what is in force.
+    presence_audience: gauges("presence_audience", &["audience"]) -> IntGaugeVec;
+    /// People who came or left, as this node told its sockets.
+    presence_changes: counter("presence_changes_total") -> IntCounter;
+    /// Payload queued to sockets to tell who is online, by kind: list, snapshot, changes.
+    presence_bytes: counters("presence_bytes_total", &["kind"]) -> IntCounterVec;
     /// Messages committed for the first time.
     messages_accepted: counter("messages_accepted_total") -> IntCounter;
     /// Sends answered with the message that their clientId already named.
@@ -99,6 +107,8 @@ series! {
     replayed: counter("log_entries_replayed_total") -> IntCounter;
     /// Log entries removed because they are older than database.log_retention.
     pruned: counter("log_entries_pruned_total") -> IntCounter;
+    /// People whose last departure was forgotten before the database could be told.
+    last_seen_lost: counter("last_seen_lost_total") -> IntCounter;
     /// Reconciles, by reason.
     reconciles: counters("reconciles_total", &["reason"]) -> IntCounterVec;
     /// Sends that shared one transaction.
@@ -121,6 +131,12 @@ series! {
     backplane_deaf: gauge("backplane_deaf") -> IntGauge;
     /// Time since the node heard its own beacon.
     beacon_age: fraction("beacon_age_seconds") -> Gauge;
+    /// 1 while it is known who is online; constant 1 on a node alone.
+    presence_known: gauge("presence_known") -> IntGauge;
+    /// People shown as online, or not, of whom Redis knew better when all was read again after it had lost its memory.
+    presence_corrected: counter("presence_corrected_total") -> IntCounter;
+    /// Dead nodes that this node swept.
+    nodes_swept: counter("nodes_swept_total") -> IntCounter;
     /// Connections to Redis, by whether they stand.
     redis_connections: gauges("redis_connections", &["state"]) -> IntGaugeVec;
     /// Commands that wait to be written to Redis.
@@ -164,6 +180,9 @@ impl Metrics {
         for path in ["local", "remote", "log"] {
             self.delivered.with_label_values(&[path]);
             self.delivery_seconds.with_label_values(&[path]);
+        }
+        for kind in ["list", "snapshot", "changes"] {
+            self.presence_bytes.with_label_values(&[kind]);
         }
         for (verdict, reason) in [("current", ""), ("resumed", ""), ("reset", "too_far"), ("reset", "trimmed")] {
             self.resumes.with_label_values(&[verdict, reason]);

@@ -16,6 +16,8 @@ pub struct Limits {
     pub send: Quota,
     /// Events of one socket, in this node's memory.
     pub event: Quota,
+    /// Signs that this account is typing, in this node's memory.
+    pub typing: Quota,
     /// Socket sessions of anybody, in this node's memory.
     pub admission: Quota,
     /// Socket connections of one account, through Redis.

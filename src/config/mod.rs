@@ -41,7 +41,7 @@ pub use load::DEFAULTS;
 pub use log::{Log, LogFormat};
 pub use media::Media;
 pub use ops::Ops;
-pub use presence::Presence;
+pub use presence::{Audience, Presence};
 pub use realtime::Realtime;
 pub use redis::Redis;
 pub use tracing::Tracing;
