@@ -20,6 +20,7 @@ use crate::{
         accounts::Accounts,
         conversations::Conversations,
         delivery::Delivery,
+        last_seen::LastSeen,
         limits::Limits,
         media::Media,
         messages::Messages,
@@ -30,6 +31,7 @@ use crate::{
         retention::Retention,
         sessions::Sessions,
         sync::Sync,
+        typing::Typing,
         users::Users,
     },
     http,
@@ -123,6 +125,8 @@ impl App {
         let _ = nodes.set(services.nodes.clone());
         let origins = Origins::new(&config.http.allowed_origins);
         let (realtime, sockets) = Realtime::start(&services, signals, &config, origins, &lifecycle, &metrics);
+        // Or whoever comes to a new node would first be told that nobody else is there.
+        backplane.settle(config.redis.timeout).await;
         let routes = http::api(services.clone(), &config).merge(sockets);
         let routes = http::finish(routes, &config, metrics.clone());
         serve(public, routes, &config.http, &lifecycle, metrics.http_connections.with_label_values(&["public"]));
@@ -161,6 +165,8 @@ impl App {
         let media = Media::new(store.clone(), blobs, &config.media, clock.clone(), metrics);
         let delivery = Delivery::new(store.clone(), backplane.clone(), recent.clone(), clock.clone());
         let reads = Reads::new(store.clone(), delivery.clone(), lifecycle.clone());
+        let last_seen = LastSeen::start(store.clone(), lifecycle, metrics.clone());
+        let departures = last_seen.clone();
         let services = Services {
             accounts,
             sessions,
@@ -178,10 +184,27 @@ impl App {
             reads,
             delivery,
             sync: Sync::new(store.clone()),
-            presence: Presence::start(backplane.clone(), config.presence.grace, lifecycle),
+            presence: Presence::start(
+                backplane.clone(),
+                store.clone(),
+                last_seen.clone(),
+                &config.presence,
+                clock.clone(),
+                lifecycle,
+            ),
+            typing: Typing::new(backplane.clone(), limits.clone()),
+            last_seen,
             media,
             limits,
-            nodes: Nodes::start(store.clone(), backplane.clone(), config.cluster.database_beat, lifecycle, metrics.clone()),
+            nodes: Nodes::start(
+                store.clone(),
+                backplane.clone(),
+                &config.cluster,
+                clock.clone(),
+                lifecycle,
+                metrics.clone(),
+                move |people, seen| people.into_iter().for_each(|user| departures.note(user, seen)),
+            ),
             recent,
             clock,
         };
@@ -213,6 +236,8 @@ impl App {
         if tokio::time::timeout(self.config.drain.finish, self.lifecycle.tracker().wait()).await.is_err() {
             tracing::warn!("some requests did not end within drain.finish; leaving them");
         }
+        // Nobody notes anything any more.
+        self.services.last_seen.flush().await;
         self.store.close().await;
         tracing::info!("stopped");
     }

@@ -33,9 +33,11 @@ struct Inner {
     backplane: Backplane,
     config: config::Limits,
     sends: Buckets<UserId>,
+    typing: Buckets<UserId>,
     admissions: Bucket,
     attempts: Mutex<HashMap<String, usize>>,
     refused_sends: IntCounter,
+    refused_typing: IntCounter,
     refused_admissions: IntCounter,
     refused_handshakes: IntCounter,
     refused_sign_ups: IntCounter,
@@ -56,9 +58,11 @@ impl Limits {
             backplane,
             config: config.clone(),
             sends: Buckets::default(),
+            typing: Buckets::default(),
             admissions: Bucket::default(),
             attempts: Mutex::default(),
             refused_sends: refused("send"),
+            refused_typing: refused("typing"),
             refused_admissions: refused("admission"),
             refused_handshakes: refused("handshake"),
             refused_sign_ups: refused("sign_up"),
@@ -73,6 +77,15 @@ impl Limits {
     pub fn send(&self, user: UserId) -> Result<()> {
         let taken = self.0.sends.take(&user, self.0.config.send, Instant::now());
         limited(taken, &self.0.refused_sends)
+    }
+
+    /// One sign that this account is typing; in this node's memory.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn typing(&self, user: UserId) -> Result<()> {
+        let taken = self.0.typing.take(&user, self.0.config.typing, Instant::now());
+        limited(taken, &self.0.refused_typing)
     }
 
     /// One more socket session on this node; in its memory. Before anything is known of whoever comes: what it protects is

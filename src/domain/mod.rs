@@ -7,6 +7,7 @@ pub mod conversations;
 pub mod delivery;
 pub mod doctor;
 pub mod epoch;
+pub mod last_seen;
 pub mod limits;
 pub mod media;
 pub mod messages;
@@ -17,6 +18,7 @@ pub mod reads;
 pub mod retention;
 pub mod sessions;
 pub mod sync;
+pub mod typing;
 pub mod users;
 
 /// All services of one node; cheap to clone.
@@ -30,7 +32,9 @@ pub struct Services {
     pub reads: reads::Reads,
     pub delivery: delivery::Delivery,
     pub sync: sync::Sync,
+    pub last_seen: last_seen::LastSeen,
     pub presence: presence::Presence,
+    pub typing: typing::Typing,
     pub media: media::Media,
     pub limits: limits::Limits,
     pub nodes: nodes::Nodes,
