@@ -6,12 +6,12 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Instant,
 };
 
-use super::{handlers::Command, join::Joining, transport::link::Link};
+use super::{handlers::Command, join::Joining, presence::Kind, transport::link::Link};
 use crate::{config::Quota, domain::limits::Bucket, model::session::Identity};
 
 /// Commands of one socket that may wait for the one before.
@@ -29,8 +29,8 @@ pub(super) struct Connection {
     allowance: Allowances,
     /// Commands that wait, while one is being carried out: a client's sends keep their order.
     queue: Mutex<Option<VecDeque<Command>>>,
-    /// The version of the online list that it got last.
-    online_version: AtomicU64,
+    /// How it is told who is online.
+    pub(super) kind: Kind,
     /// Whether it still has to be told where in the log it is.
     awaits_position: AtomicBool,
     /// Until it is live. Goes with the connection if that ends on its way in.
@@ -68,14 +68,14 @@ impl Allowances {
 }
 
 impl Connection {
-    pub(super) fn new(number: u32, identity: Identity, link: Arc<Link>, joining: Joining) -> Self {
+    pub(super) fn new(number: u32, identity: Identity, link: Arc<Link>, kind: Kind, joining: Joining) -> Self {
         Self {
             number,
             identity,
             link,
             allowance: Allowances::default(),
             queue: Mutex::new(None),
-            online_version: AtomicU64::new(u64::MAX),
+            kind,
             awaits_position: AtomicBool::new(true),
             joining: Mutex::new(Some(joining)),
         }
@@ -118,11 +118,6 @@ impl Connection {
             *queue = None;
         }
         next
-    }
-
-    /// Whether this socket has not seen that version of the online list; from now on it has.
-    pub(super) fn sees_online(&self, version: u64) -> bool {
-        self.online_version.swap(version, Ordering::Relaxed) != version
     }
 
     /// Whether this socket still has to be told where in the log it is; from now on it has been.

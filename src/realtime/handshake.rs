@@ -16,7 +16,7 @@ use super::{
     error, handlers,
     hub::Hub,
     join::Joining,
-    online::OnlineList,
+    presence::{self, Kind},
     transport::{Opening, link::Cut},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// `auth` of the client: `{token, since, user}`; stock clients add `{pid, offset}` when they come back.
+/// `auth` of the client: `{token, since, user, presence}`; stock clients add `{pid, offset}` when they come back.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Auth {
@@ -43,9 +43,16 @@ pub(super) struct Auth {
     pid: Option<Box<str>>,
     #[serde(deserialize_with = "text")]
     offset: Option<Box<str>>,
+    #[serde(deserialize_with = "text")]
+    presence: Option<Box<str>>,
 }
 
 impl Auth {
+    /// `presence: "diff"` asks for changes; unchanged frontends say nothing.
+    fn kind(&self) -> Kind {
+        if self.presence.as_deref() == Some("diff") { Kind::Changes } else { Kind::Lists }
+    }
+
     fn claim(&mut self) -> Claim {
         let Self { since, user, pid, offset, .. } = self;
         Claim { since: since.take(), user: user.take(), pid: pid.take(), offset: offset.take() }
@@ -65,7 +72,6 @@ fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Box<str>>, D::Erro
 pub(super) struct Desk {
     services: Services,
     hub: Hub,
-    online: OnlineList,
     events: Quota,
     metrics: Metrics,
 }
@@ -85,8 +91,7 @@ type Arrival = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Desk {
     pub(super) fn new(services: Services, hub: Hub, config: &Config, metrics: Metrics) -> Self {
-        let online = OnlineList::new(&services);
-        Self { services, hub, online, events: config.limits.event, metrics }
+        Self { services, hub, events: config.limits.event, metrics }
     }
 
     /// The connect middleware.
@@ -112,12 +117,13 @@ impl Desk {
         let Some(opening) = socket.req_parts().extensions.get::<Opening>().cloned() else {
             return Err(Refusal("Unauthorized - Authentication failed"));
         };
-        let claim = auth.claim();
+        let (claim, kind) = (auth.claim(), auth.kind());
         let token = auth.token.as_deref().filter(|token| !token.is_empty()).or(opening.token.as_deref());
         match self.identify(token, &claim).await {
             Ok((identity, joining)) => {
                 opening.link.set_pid(pid(&claim, &identity, &joining).to_string());
-                let connection = Arc::new(Connection::new(self.services.recent.number_socket(), identity, opening.link, joining));
+                let number = self.services.recent.number_socket();
+                let connection = Arc::new(Connection::new(number, identity, opening.link, kind, joining));
                 handlers::register(&socket, &connection, &self.hub, self.events);
                 let (hub, ended) = (self.hub.clone(), connection.clone());
                 socket
@@ -161,7 +167,7 @@ impl Desk {
                         tracing::debug!(%user, %since, verdict = resumed.label(), count = resumed.count(), "socket came back");
                     }
                 }
-                self.online.send(&self.hub, &socket);
+                presence::enter(&self.hub, &socket);
             }
             Err(failure) => {
                 self.count("passing");

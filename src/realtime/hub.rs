@@ -4,27 +4,27 @@
 //! lock once, so each socket gets each number once and in order. Locks are taken in the order table, then person.
 
 use parking_lot::Mutex;
-use prometheus::IntCounter;
 use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::json;
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
     connection::{Connection, LocalSocket},
     cursor::Offered,
-    meter::{Meter, Meters, Way},
+    meter::{Emitted, Meter, Meters, Name, Way},
     person::{Person, State},
+    presence::Presence,
     repair,
     transport::link::Cut,
 };
 use crate::{
-    config,
-    domain::Services,
+    config::{self, Config},
+    domain::{Services, presence::Leaving},
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{
         SessionId, Timestamp, UserId,
-        event::{Event, EventKind},
+        event::{Event, EventKind, Whisper},
         position::Position,
         resume::{Reset, Verdict},
     },
@@ -43,20 +43,34 @@ struct Inner {
     config: config::Realtime,
     lifecycle: Lifecycle,
     metrics: Metrics,
-    emitted: [IntCounter; 3],
+    emitted: Emitted,
     meters: Meters,
+    presence: Presence,
 }
 
 impl Hub {
-    pub(super) fn new(services: Services, config: config::Realtime, lifecycle: Lifecycle, metrics: Metrics) -> Self {
-        let emitted = ["newMessage", "messagesRead", "getOnlineUsers"].map(|name| metrics.emitted.with_label_values(&[name]));
-        let (people, sessions, meters) = (Mutex::default(), Mutex::default(), Meters::new(&metrics));
-        Self(Arc::new(Inner { people, sessions, services, config, lifecycle, metrics, emitted, meters }))
+    pub(super) fn new(services: Services, config: &Config, lifecycle: Lifecycle, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner {
+            people: Mutex::default(),
+            sessions: Mutex::default(),
+            emitted: Emitted::new(&metrics),
+            meters: Meters::new(&metrics),
+            presence: Presence::new(&services, config.presence.clone(), &metrics),
+            services,
+            config: config.realtime.clone(),
+            lifecycle,
+            metrics,
+        }))
     }
 
     /// Counts what comes on one way.
     pub(super) fn meter(&self, way: Way) -> &Meter {
         self.0.meters.of(way)
+    }
+
+    /// What these sockets see of who is online.
+    pub(super) fn presence(&self) -> &Presence {
+        &self.0.presence
     }
 
     pub(super) fn services(&self) -> &Services {
@@ -97,7 +111,7 @@ impl Hub {
         let mut people = self.0.people.lock();
         let mut state = person.lock();
         state.joining -= 1;
-        self.forget_if_gone(&mut people, person, &state);
+        self.forget_if_gone(&mut people, person, &state, Leaving::Closed(None));
     }
 
     /// Registers a socket that has just gone live.
@@ -106,7 +120,7 @@ impl Hub {
         self.0.sessions.lock().entry(socket.connection.identity.session).or_default().push(socket.clone());
         // It may have ended, or been cut, while it was on its way in; its end found nothing to remove then.
         if !socket.socket.connected() || socket.link().reason().is_some() {
-            self.leave(&socket.connection);
+            self.leave(&socket.connection, false);
         }
     }
 
@@ -121,14 +135,16 @@ impl Hub {
     }
 
     /// Lets a socket go. Harmless for one that is gone already.
-    pub(super) fn leave(&self, connection: &Arc<Connection>) {
+    fn leave(&self, connection: &Arc<Connection>, logged_out: bool) {
+        self.0.presence.leave(connection.number);
         let mut people = self.0.people.lock();
         let Some(person) = people.get(&connection.identity.user).cloned() else { return };
         let mut state = person.lock();
         let Some(index) = state.sockets.iter().position(|socket| Arc::ptr_eq(&socket.connection, connection)) else { return };
         state.sockets.swap_remove(index);
         self.0.metrics.sockets.dec();
-        self.forget_if_gone(&mut people, &person, &state);
+        let how = if logged_out { Leaving::LoggedOut } else { Leaving::Closed(Some(connection.identity.session)) };
+        self.forget_if_gone(&mut people, &person, &state, how);
         drop(state);
         drop(people);
         let mut sessions = self.0.sessions.lock();
@@ -140,10 +156,10 @@ impl Hub {
         }
     }
 
-    fn forget_if_gone(&self, people: &mut HashMap<UserId, Arc<Person>>, person: &Arc<Person>, state: &State) {
+    fn forget_if_gone(&self, people: &mut HashMap<UserId, Arc<Person>>, person: &Arc<Person>, state: &State, how: Leaving) {
         if state.sockets.is_empty() && state.joining == 0 && people.remove(&person.id).is_some() {
             self.0.metrics.local_users.dec();
-            self.0.services.presence.detach(person.id);
+            self.0.services.presence.detach(person.id, how);
         }
     }
 
@@ -161,7 +177,25 @@ impl Hub {
             self.0.services.recent.held(user, seq);
             repair::after_hold(self, &person);
         }
-        if let Offered::Next(events) = offered { events.len() } else { 0 }
+        let Offered::Next(events) = offered else { return 0 };
+        for event in events.iter().filter(|event| event.kind == EventKind::NewMessage) {
+            self.0.presence.heard(user, event);
+        }
+        events.len()
+    }
+
+    /// Says something in passing to all sockets of some people, as far as they are here. A socket that has no room for it
+    /// goes without.
+    pub(super) fn whisper(&self, whisper: &Whisper) {
+        for user in &whisper.to {
+            let Some(person) = self.person(*user) else { continue };
+            let state = person.lock();
+            for socket in &state.sockets {
+                if send(socket, whisper.kind.name(), &*whisper.payload) == Sent::Queued {
+                    self.0.emitted.count(Name::Typing);
+                }
+            }
+        }
     }
 
     /// Passes events on that end where the cursor stands now.
@@ -189,8 +223,8 @@ impl Hub {
     /// Queues an entry to one socket; its position ends the event, where stock clients find it.
     pub(super) fn send_entry(&self, socket: &LocalSocket, event: &Event, at: &str) -> Sent {
         let sent = send(socket, event.kind.name(), &(&*event.payload, at));
-        if matches!(sent, Sent::Queued) {
-            self.0.emitted[usize::from(event.kind == EventKind::MessagesRead)].inc();
+        if sent == Sent::Queued {
+            self.0.emitted.count(event.kind.into());
         }
         sent
     }
@@ -209,28 +243,28 @@ impl Hub {
         self.0.metrics.resumes.with_label_values(&[verdict.label(), reason]).inc();
     }
 
-    /// Sends one version of the online list to a socket that hasn't seen it. The first one ends with a position, so that
-    /// a stock client has one from the start; the others must not, or they could name one that is still on its way.
-    pub(super) fn send_online(&self, socket: &LocalSocket, version: u64, list: &RawValue) {
-        let connection = &socket.connection;
-        if !connection.sees_online(version) {
-            return;
+    /// Queues something that has no number.
+    pub(super) fn say<T: Serialize + ?Sized>(&self, socket: &LocalSocket, name: Name, payload: &T) -> Sent {
+        let sent = send(socket, name.text(), payload);
+        match sent {
+            Sent::Queued => self.0.emitted.count(name),
+            Sent::Full => self.overflows(socket),
+            Sent::Gone => {}
         }
-        let sent = match self.person(connection.identity.user) {
+        sent
+    }
+
+    /// Lets `say` name the position of this socket, if nothing did yet: so a client has one from the start. Nothing but
+    /// the first may, or it could name one that is still on its way.
+    pub(super) fn placed(&self, socket: &LocalSocket, say: impl FnOnce(Option<String>) -> Sent) -> Sent {
+        let connection = &socket.connection;
+        match self.person(connection.identity.user) {
             Some(person) if connection.awaits_position() => {
                 // Under the lock: what is queued before this has the numbers up to the position, what comes after has more.
                 let state = person.lock();
-                match state.position() {
-                    Some(at) => send(socket, "getOnlineUsers", &(list, at.to_string())),
-                    None => Sent::Gone,
-                }
+                state.position().map_or(Sent::Gone, |at| say(Some(at.to_string())))
             }
-            _ => send(socket, "getOnlineUsers", list),
-        };
-        match sent {
-            Sent::Queued => self.0.emitted[2].inc(),
-            Sent::Full => self.overflows(socket),
-            Sent::Gone => {}
+            _ => say(None),
         }
     }
 
@@ -259,13 +293,14 @@ impl Hub {
         for socket in sockets {
             self.dismiss(socket, Cut::Revoked);
         }
+        self.0.services.presence.logged_out(session);
     }
 
     /// Ends sockets whose token expired, and forgets those whose end went unnoticed.
     pub(super) fn census(&self, now: Timestamp) {
         for socket in self.sockets() {
             if !socket.socket.connected() {
-                self.leave(&socket.connection);
+                self.leave(&socket.connection, false);
             } else if socket.connection.identity.expires_at <= now {
                 self.dismiss(socket, Cut::Expired);
             }
@@ -275,7 +310,7 @@ impl Hub {
     fn dismiss(&self, socket: LocalSocket, reason: Cut) {
         let LocalSocket { socket, connection } = socket;
         let told = socket.disconnect();
-        self.leave(&connection);
+        self.leave(&connection, true);
         if told.is_err() {
             connection.link.cut(reason);
             return;
@@ -294,7 +329,7 @@ impl Hub {
         self.0.metrics.disconnects.with_label_values(&[reason]).inc();
         self.0.services.recent.ended(connection.identity.user, connection.number, reason);
         tracing::debug!(user = %connection.identity.user, reason, "socket ended");
-        self.leave(connection);
+        self.leave(connection, false);
     }
 }
 

@@ -1,8 +1,63 @@
-//! How many entries reached their people's sockets, on which way, and how long after their commit.
+//! What was said to sockets; how many entries reached their people's sockets, on which way, and how long after their commit.
 
 use prometheus::{Histogram, IntCounter};
 
-use crate::metrics::Metrics;
+use crate::{
+    metrics::Metrics,
+    model::event::{EventKind, WhisperKind},
+};
+
+/// What sockets are told, by its Socket.IO name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    NewMessage,
+    MessagesRead,
+    GetOnlineUsers,
+    Snapshot,
+    Changes,
+    State,
+    Typing,
+}
+
+impl Name {
+    const ALL: [Self; 7] =
+        [Self::NewMessage, Self::MessagesRead, Self::GetOnlineUsers, Self::Snapshot, Self::Changes, Self::State, Self::Typing];
+
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::NewMessage => EventKind::NewMessage.name(),
+            Self::MessagesRead => EventKind::MessagesRead.name(),
+            Self::GetOnlineUsers => "getOnlineUsers",
+            Self::Snapshot => "presence:snapshot",
+            Self::Changes => "presence",
+            Self::State => "presence:state",
+            Self::Typing => WhisperKind::Typing.name(),
+        }
+    }
+}
+
+impl From<EventKind> for Name {
+    fn from(kind: EventKind) -> Self {
+        match kind {
+            EventKind::NewMessage => Self::NewMessage,
+            EventKind::MessagesRead => Self::MessagesRead,
+        }
+    }
+}
+
+/// A counter of each name.
+#[derive(Debug)]
+pub(super) struct Emitted([IntCounter; Name::ALL.len()]);
+
+impl Emitted {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        Self(Name::ALL.map(|name| metrics.emitted.with_label_values(&[name.text()])))
+    }
+
+    pub(super) fn count(&self, name: Name) {
+        self.0[name as usize].inc();
+    }
+}
 
 /// The way an entry came to this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 //! - `pump`: pulls signals into the hub; `repair` reads from the log what they did not bring.
 //! - `meter`: what was delivered on which way, and how fast.
 //! - `shed`: closing what a node holds beyond its share, if that is wanted.
-//! - `online`: the list of who is online, coalesced.
+//! - `presence`: what sockets are told of who is online.
 //! - `handlers`: what clients may say.
 
 use axum::Router;
@@ -31,8 +31,8 @@ mod handshake;
 mod hub;
 mod join;
 mod meter;
-mod online;
 mod person;
+mod presence;
 mod pump;
 mod repair;
 mod shed;
@@ -69,7 +69,7 @@ impl Realtime {
         if !limits.repair {
             tracing::warn!("realtime.repair is off: messages whose hint is lost will not be delivered; it is for tests only");
         }
-        let hub = Hub::new(services.clone(), config.realtime.clone(), lifecycle.clone(), metrics.clone());
+        let hub = Hub::new(services.clone(), config, lifecycle.clone(), metrics.clone());
         let (engine, io) = SocketIo::builder()
             .ping_interval(limits.ping_interval)
             .ping_timeout(limits.ping_timeout)
@@ -90,7 +90,7 @@ impl Realtime {
         let transport = Transport::new(engine, foreign, origins, limits, doors, lifecycle.clone());
         lifecycle.spawn(shed::run(hub.clone(), config.cluster.clone(), debt));
         pump::start(&hub, services, signals, config, lifecycle);
-        online::start(&hub, services, config, lifecycle);
+        presence::start(&hub, &config.presence);
         let routes = transport.clone().router();
         (Self { hub, transport }, routes)
     }

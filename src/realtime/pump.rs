@@ -57,6 +57,7 @@ async fn pull(hub: Hub, sessions: Sessions, mut signals: Signals, due: Arc<Notif
                 hub.metrics().reconciles.with_label_values(&[reason.label()]).inc();
                 due.notify_one();
             }
+            Signal::Whisper(whisper) => hub.whisper(&whisper),
             Signal::Revoked(session) => {
                 sessions.forget(session);
                 hub.revoke(session);

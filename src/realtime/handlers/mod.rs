@@ -18,6 +18,7 @@ use super::{
     connection::{Allowance, Connection},
     error::acknowledgement,
     hub::Hub,
+    presence::{self, Watched},
     transport::link::Cut,
 };
 use crate::{
@@ -41,6 +42,9 @@ impl fmt::Debug for Command {
 enum Request {
     SendMessage(SendMessage),
     MessagesRead(MessagesRead),
+    Typing(Typing),
+    Watch(People),
+    Unwatch(People),
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +63,31 @@ struct MessagesRead {
     up_to: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Typing {
+    receiver_id: String,
+    /// `false`: no longer.
+    #[serde(default = "yes")]
+    typing: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct People {
+    user_ids: Vec<String>,
+}
+
+impl People {
+    fn parse(&self) -> Result<Vec<UserId>> {
+        self.user_ids.iter().map(|id| id.parse()).collect()
+    }
+}
+
 /// One socket's way from an event to the domain.
 #[derive(Clone)]
 struct Clerk {
@@ -72,6 +101,9 @@ pub(super) fn register(socket: &SocketRef, connection: &Arc<Connection>, hub: &H
     let clerk = Clerk { connection: connection.clone(), hub: hub.clone(), events };
     clerk.clone().handle(socket, "sendMessage", Request::SendMessage);
     clerk.clone().handle(socket, "messagesRead", Request::MessagesRead);
+    clerk.clone().handle(socket, "typing", Request::Typing);
+    clerk.clone().handle(socket, "presence:watch", Request::Watch);
+    clerk.clone().handle(socket, "presence:unwatch", Request::Unwatch);
     socket.on_fallback(move |_: SocketRef, _: Event, answer: AckSender| {
         let unknown = Err(Error::Malformed("There is no such event.".to_owned()));
         clerk.take("unknown", unknown, answer);
@@ -124,6 +156,16 @@ impl Clerk {
                     let step = step!("event messagesRead", otel.kind = "server");
                     ("messagesRead", self.messages_read(request).instrument(step).await)
                 }
+                Request::Typing(request) => ("typing", self.typing(&request)),
+                Request::Unwatch(people) => ("presence:unwatch", self.unwatch(&people)),
+                Request::Watch(people) => match self.watch(&people).await {
+                    Ok(watched) => {
+                        self.count("presence:watch", "ok");
+                        watched.answer(&self.hub, |result| self.acknowledge(answer, result));
+                        continue;
+                    }
+                    Err(error) => ("presence:watch", Err(error)),
+                },
             };
             match outcome {
                 Ok(result) => {
@@ -147,6 +189,21 @@ impl Clerk {
         let (other, up_to) = (request.user_id.parse::<UserId>()?, request.up_to.parse::<MessageId>()?);
         let mark = self.hub.services().reads.mark(self.connection.identity.user, other, up_to).await?;
         Ok(json!({ "ok": true, "userId": mark.user_id, "upTo": mark.up_to, "unreadCount": mark.unread_count }))
+    }
+
+    fn typing(&self, request: &Typing) -> Result<Value> {
+        let receiver = request.receiver_id.parse::<UserId>()?;
+        self.hub.services().typing.says(self.connection.identity.user, receiver, request.typing)?;
+        Ok(json!({ "ok": true }))
+    }
+
+    async fn watch(&self, people: &People) -> Result<Watched> {
+        presence::watch(&self.hub, &self.connection, &people.parse()?).await
+    }
+
+    fn unwatch(&self, people: &People) -> Result<Value> {
+        presence::unwatch(&self.hub, &self.connection, &people.parse()?)?;
+        Ok(json!({ "ok": true }))
     }
 
     fn refuse(&self, event: &'static str, answer: AckSender, error: &Error) {

@@ -1,0 +1,103 @@
+//! What is known of one socket, and of one person, as far as who is online concerns them.
+
+use std::time::Instant;
+
+use crate::model::UserId;
+
+/// What a socket's client understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::realtime) enum Kind {
+    /// `getOnlineUsers`: whole lists.
+    Lists,
+    /// A snapshot, then changes.
+    Changes,
+}
+
+/// A socket.
+#[derive(Debug)]
+pub(super) struct Seat<S> {
+    pub(super) user: UserId,
+    pub(super) socket: S,
+    pub(super) kind: Kind,
+    /// Whether it had its snapshot, and so is told changes.
+    pub(super) begun: bool,
+    /// Which list it got last, and when.
+    pub(super) sent_edition: Option<u64>,
+    pub(super) sent_at: Option<Instant>,
+    /// The people whom it watches besides.
+    pub(super) watched: Vec<UserId>,
+}
+
+impl<S> Seat<S> {
+    pub(super) fn new(user: UserId, socket: S, kind: Kind) -> Self {
+        Self { user, socket, kind, begun: false, sent_edition: None, sent_at: None, watched: Vec::new() }
+    }
+}
+
+/// A person with sockets here.
+#[derive(Debug, Default)]
+pub(super) struct Viewer {
+    pub(super) seats: Vec<u32>,
+    pub(super) partners: Partners,
+    /// When what this person sees changed last.
+    pub(super) edition: u64,
+}
+
+/// The people with whom somebody talks.
+#[derive(Debug)]
+pub(super) enum Partners {
+    /// Not read yet; whom they met meanwhile.
+    Unread(Vec<UserId>),
+    /// Sorted.
+    Known(Vec<UserId>),
+}
+
+impl Default for Partners {
+    fn default() -> Self {
+        Self::Unread(Vec::new())
+    }
+}
+
+impl Partners {
+    pub(super) fn known(&self) -> Option<&[UserId]> {
+        match self {
+            Self::Known(partners) => Some(partners),
+            Self::Unread(_) => None,
+        }
+    }
+
+    /// Those who were met before the others were read: the reading may have been too early for them.
+    pub(super) fn met(&self) -> &[UserId] {
+        match self {
+            Self::Unread(met) => met,
+            Self::Known(_) => &[],
+        }
+    }
+
+    pub(super) fn learn(&mut self, partners: Vec<UserId>) {
+        *self = Self::Known(partners);
+    }
+
+    pub(super) fn include(&self, user: UserId) -> bool {
+        self.known().is_some_and(|partners| partners.binary_search(&user).is_ok())
+    }
+
+    /// Whether this is news among known partners. `most` bounds what a connection can gather over its life.
+    pub(super) fn meet(&mut self, other: UserId, most: usize) -> bool {
+        match self {
+            Self::Unread(met) => {
+                if met.len() < most && !met.contains(&other) {
+                    met.push(other);
+                }
+                false
+            }
+            Self::Known(partners) => match partners.binary_search(&other) {
+                Err(at) if partners.len() < most => {
+                    partners.insert(at, other);
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+}
