@@ -78,6 +78,7 @@ mod tests {
             (Error::NoToken, 401),
             (Error::AccountDeleted, 401),
             (Error::ReceiverNotFound, 404),
+            (Error::UserNotFound, 404),
             (Error::MethodNotAllowed, 405),
             (Error::ClientIdReused, 409),
             (Error::TooLarge { limit: 1 }, 413),

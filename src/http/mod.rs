@@ -105,6 +105,8 @@ fn described() -> OpenApiRouter<Edge> {
         .routes(routes!(routes::messages::send))
         .routes(routes!(routes::messages::read))
         .routes(routes!(routes::sync::sync))
+        .routes(routes!(routes::presence::presence))
+        .routes(routes!(routes::presence::presence_of_many))
         .routes(routes!(routes::media::image))
 }
 

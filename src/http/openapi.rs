@@ -36,6 +36,7 @@ is away for a moment: try again after `Retry-After`.
     tags(
         (name = "auth", description = "Accounts and sessions"),
         (name = "messages", description = "People, conversations, messages"),
+        (name = "presence", description = "Who is online"),
         (name = "media", description = "Images"),
     ),
     modifiers(&Security),

@@ -3,6 +3,7 @@
 pub(super) mod auth;
 pub(super) mod media;
 pub(super) mod messages;
+pub(super) mod presence;
 pub(super) mod profile;
 pub(super) mod sync;
 

@@ -88,6 +88,8 @@ on_both_databases! {
             (Method::GET, format!("/api/messages/{}", ann.id)),
             (Method::POST, format!("/api/messages/send/{}", ann.id)),
             (Method::POST, format!("/api/messages/{}/read", ann.id)),
+            (Method::GET, format!("/api/users/{}/presence", ann.id)),
+            (Method::GET, "/api/users/presence".to_owned()),
         ];
         for (method, path) in routes {
             let url = hub.node(0).url(&path);

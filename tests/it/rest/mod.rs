@@ -6,6 +6,7 @@ mod errors;
 mod history;
 mod images;
 mod limits;
+mod presence;
 mod profile;
 mod send;
 mod sync;
