@@ -5,4 +5,5 @@ mod concurrency;
 mod degradation;
 mod outages;
 mod polling;
+mod presence;
 mod shedding;

@@ -7,4 +7,5 @@ mod presence;
 mod resume;
 mod sending;
 mod slow;
+mod typing;
 mod upgrade;

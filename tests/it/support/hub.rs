@@ -104,6 +104,7 @@ impl TestHub {
             ("HUBBUB__DATABASE__READ_CONNECTIONS", "3"),
             ("HUBBUB__PRESENCE__GRACE", "300ms"),
             ("HUBBUB__PRESENCE__INTERVAL", "20ms"),
+            ("HUBBUB__PRESENCE__LIST_INTERVAL", "20ms"),
             ("HUBBUB__CLUSTER__BEACON", "100ms"),
             ("HUBBUB__LIMITS__SEND__BURST", "0"),
             ("HUBBUB__LIMITS__SIGN_UP__BURST", "0"),

@@ -170,16 +170,21 @@ impl TestSocket {
 
     /// The payload of the next event of that name; others before it are dropped.
     pub(crate) async fn expects(&mut self, event: &str) -> Value {
+        self.hears_next_of(&[event]).await.1
+    }
+
+    /// The next event that has one of these names, and its payload; others before it are dropped.
+    pub(crate) async fn hears_next_of(&mut self, events: &[&str]) -> (String, Value) {
         while let Some((name, payload)) = self.events.pop_front() {
-            if name == event {
-                return payload;
+            if events.contains(&name.as_str()) {
+                return (name, payload);
             }
         }
         loop {
             match self.hears().await {
-                Some(Heard::Event(name, _, payload)) if name == event => return payload,
+                Some(Heard::Event(name, _, payload)) if events.contains(&name.as_str()) => return (name, payload),
                 Some(_) => {}
-                None => panic!("the connection ended while waiting for {event}"),
+                None => panic!("the connection ended while waiting for {events:?}"),
             }
         }
     }
@@ -201,6 +206,21 @@ impl TestSocket {
             online.sort_unstable();
             if online == wanted {
                 return;
+            }
+        }
+    }
+
+    /// Waits until it is told that this person came.
+    pub(crate) async fn is_told_online(&mut self, id: &str) {
+        while !self.expects("presence").await["online"].as_array().expect("ids").iter().any(|user| user == id) {}
+    }
+
+    /// Waits until it is told that this person left; answers what it is told of them.
+    pub(crate) async fn is_told_offline(&mut self, id: &str) -> Value {
+        loop {
+            let changes = self.expects("presence").await;
+            if let Some(gone) = changes["offline"].as_array().expect("people").iter().find(|gone| gone["id"] == id) {
+                return gone.clone();
             }
         }
     }
@@ -246,6 +266,8 @@ impl TestSocket {
                 self.tries_to_say("3").await;
             } else if let Some(heard) = read(&text) {
                 if let Heard::Event(name, Some(position), _) = &heard {
+                    let is_numbered = matches!(name.as_str(), "newMessage" | "messagesRead" | "getOnlineUsers");
+                    assert!(is_numbered, "a stock client takes the string that ends {name} for its position");
                     self.offset = Some(position.clone());
                     if name != "getOnlineUsers" {
                         self.heard.push(position.clone());

@@ -144,6 +144,11 @@ impl TestUser {
         socket
     }
 
+    /// As [`TestUser::connects_to`], as a client that takes changes of who is online.
+    pub(crate) async fn takes_changes_at(&self, node: &TestNode) -> TestSocket {
+        self.comes_back_to(node, json!({ "presence": "diff" })).await
+    }
+
     /// Comes back after `position`, as clients of ours do.
     pub(crate) async fn resumes_at(&self, node: &TestNode, position: &str) -> TestSocket {
         self.comes_back_to(node, json!({ "since": position })).await
