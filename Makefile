@@ -24,7 +24,7 @@ run-cluster: ## start two nodes (NODE1_PORT=3001, NODE2_PORT=3002) with a privat
 
 .PHONY: test
 test: services ## run all tests beside a private PostgreSQL and Redis; installs what is missing, if root
-	@$(with) $(MAKE) --no-print-directory test-rust test-client test-faults
+	@$(with) $(MAKE) --no-print-directory test-rust test-client test-presence test-faults
 
 .PHONY: test-rust
 test-rust: services ## run the tests in Rust only
@@ -34,6 +34,11 @@ test-rust: services ## run the tests in Rust only
 test-client: services ## run the tests with the stock Socket.IO client (Node.js) only
 	$(CARGO) build
 	cd tests/client && ../services/with.sh node --test --test-reporter=spec *.test.mjs
+
+.PHONY: test-presence
+test-presence: services ## kill, cut and flush while people come and go, and compare what each client believes with the truth (SEED=)
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	cd tests/client && HUBBUB_BIN=$(binary) node --test --test-force-exit --test-reporter=spec presence/*.test.mjs ../../bench/presence/*.test.mjs
 
 .PHONY: test-faults
 test-faults: services ## kill, stop, cut and flush everything under load, and keep the books (SEED= FAULT= KILLS= OUTAGE=)
@@ -79,6 +84,12 @@ test-deploy: services ## build the image, run three pods of it behind HAProxy, a
 sizing: services ## measure what a node needs, for docs/sizing.md (SIZING="--sockets 0,5000 --rates 250,500"; HUBBUB_BIN=)
 	$(if $(HUBBUB_BIN),,$(CARGO) build --release)
 	HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) node bench/sizing/sizing.mjs $(SIZING)
+
+.PHONY: bench-presence
+bench-presence: services ## measure what presence costs, for docs/presence-figures.md (PRESENCE=--quick; HUBBUB_BIN=)
+	$(if $(HUBBUB_BIN),,$(CARGO) build --release)
+	cd bench/node-peer && npm ci --no-audit --no-fund --loglevel=error
+	HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) node bench/presence/presence.mjs $(PRESENCE)
 
 .PHONY: services
 services:
