@@ -4,20 +4,14 @@
 //   HUBBUB_BIN=target/release/hubbub node bench/sizing/sizing.mjs [--sockets 0,5000,10000,15000] [--rates 250,500,1000,2000] [--seconds 15]
 //     [--chatters 400]  people who write to each other, with one socket each
 //     [--crowd 100]     people who only listen, with many sockets each: those of --sockets
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Postgres } from '../../tests/client/faults/postgres.mjs';
-import { Program, run, sleep, until } from '../../tests/client/faults/program.mjs';
-import { Redis } from '../../tests/client/faults/redis.mjs';
-import { cpu, quantile, rss, scrape } from './meter.mjs';
-import { seed } from './seed.mjs';
+import { sleep, until } from '../../tests/client/faults/program.mjs';
+import { costs, quantile, rss, scrape } from '../support/meter.mjs';
+import { mib, percent, progress, setting, table } from '../support/report.mjs';
+import { seed } from '../support/seed.mjs';
+import { Stand } from '../support/stand.mjs';
 
 const numbers = (text) => text.split(',').map(Number);
 const defaults = { sockets: '0,5000,10000,15000', rates: '250,500,1000,2000', seconds: '15', chatters: '400', crowd: '100' };
@@ -25,44 +19,13 @@ const options = Object.fromEntries(Object.entries(defaults).map(([name, value]) 
 const { values } = parseArgs({ options });
 const [sizes, rates, seconds, CHATTERS, CROWD] = [numbers(values.sockets), numbers(values.rates), ...['seconds', 'chatters', 'crowd'].map((name) => Number(values[name]))];
 const binary = resolve(process.env.HUBBUB_BIN ?? 'target/release/hubbub');
-const secret = randomBytes(32).toString('hex');
-
-const folder = await mkdtemp(join(tmpdir(), 'hubbub-sizing-'));
-const cleanUp = [() => rm(folder, { recursive: true, force: true })];
-const progress = (text) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
-
-async function startNode(index, { postgres, redis }) {
-  const off = Object.fromEntries(['SEND', 'EVENT', 'ADMISSION', 'HANDSHAKE'].map((name) => [`HUBBUB__LIMITS__${name}__BURST`, '0']));
-  const env = {
-    PATH: process.env.PATH, PORT: '0', OPS_PORT: '0', HUBBUB__HTTP__HOST: '127.0.0.1', HUBBUB__OPS__HOST: '127.0.0.1', JWT_SECRET: secret,
-    DATABASE_URL: `postgres://postgres@127.0.0.1:${postgres.port}/faults`, REDIS_URL: `redis://127.0.0.1:${redis.primary.port}`,
-    HUBBUB__DATABASE__MIGRATE_ON_START: 'true', HUBBUB__MEDIA__SHARED: 'true', HUBBUB__REALTIME__SOCKETS_PER_USER: '1000', ...off,
-  };
-  const node = {};
-  const onLine = (line) => {
-    node.url ??= /^hubbub listens on (http:\S+)$/.exec(line)?.[1];
-    node.ops ??= /^ops listens on (http:\S+)$/.exec(line)?.[1];
-  };
-  node.program = new Program(binary, ['serve'], { cwd: folder, env, onLine });
-  await until(() => node.url, 30_000, () => `node ${index}\n${node.program.log}`);
-  cleanUp.push(() => node.program.stop('SIGKILL'));
-  return node;
-}
+const stand = await Stand.opens('sizing');
 
 /** Sockets in a process of their own; resolves when all are connected. */
 async function listeners(count, tokens, nodes) {
-  const child = spawn('node', [fileURLToPath(new URL('peers.mjs', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.write(`${JSON.stringify({ count, urls: nodes.map(({ url }) => url), tokens })}\n`);
-  cleanUp.push(() => child.kill('SIGKILL'));
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value } = await lines.next();
-    const said = JSON.parse(value);
-    if (said.error) throw new Error(`a socket failed: ${said.error}`);
-    return said;
-  };
-  if (count > 0) await next();
-  return { asks: () => (child.stdin.write('\n'), next()), ends: () => child.kill('SIGKILL') };
+  const helper = stand.helper(new URL('peers.mjs', import.meta.url), { count, urls: nodes.map(({ url }) => url), tokens });
+  if (count > 0) await helper.hears();
+  return helper;
 }
 
 function send(agent, url, from, to, text) {
@@ -93,32 +56,12 @@ async function chats(people, nodes, rate) {
   agent.destroy();
 }
 
-/** What everything costs while `work` is done. */
-async function costs({ nodes, postgres, redis }, work) {
-  const look = async () => ({
-    at: performance.now(), nodes: nodes.map(({ program }) => cpu(program.pid)), postgres: cpu(postgres.program.pid, { family: true }),
-    redis: cpu(redis.primary.program.pid), commands: Number(await redis.primary.info('stats', 'total_commands_processed')), series: await Promise.all(nodes.map(({ ops }) => scrape(ops))),
-  });
-  const before = await look();
-  await work();
-  const after = await look();
-  const nodesCpu = after.nodes.reduce((sum, value, i) => sum + value - before.nodes[i], 0);
-  return { seconds: (after.at - before.at) / 1000, nodes: nodesCpu, postgres: after.postgres - before.postgres, redis: after.redis - before.redis, commands: after.commands - before.commands, before: before.series, after: after.series };
-}
-
-const table = (head, rows) => [head, head.map((name, i) => (i === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 const ms = (seconds, count) => ((seconds * 1000) / count).toFixed(2);
-const mib = (bytes) => (bytes / 2 ** 20).toFixed(0);
-const percent = (cpuSeconds, wall) => ((cpuSeconds / wall) * 100).toFixed(1);
 
 async function measure() {
-  const postgres = await Postgres.start(folder, { fsync: true });
-  cleanUp.push(() => postgres.stop());
-  const redis = await Redis.start(folder);
-  cleanUp.push(() => redis.stop());
-  const world = { postgres, redis, nodes: [] };
-  world.nodes = [await startNode(0, world), await startNode(1, world)];
-  const people = await seed((statement) => postgres.sql(statement), secret, CHATTERS + CROWD);
+  const { postgres, redis } = stand;
+  const world = { postgres, redis, nodes: [await stand.hubbub(binary), await stand.hubbub(binary)] };
+  const people = await seed((statement) => postgres.sql(statement), stand.secret, CHATTERS + CROWD);
   const [chatters, crowd] = [people.slice(0, CHATTERS), people.slice(CHATTERS)];
   const chatting = await listeners(CHATTERS, chatters.map(({ token }) => token), world.nodes);
   const [connections, messages] = [[], []];
@@ -136,10 +79,10 @@ async function measure() {
   }
   for (const rate of rates) {
     progress(`${rate} messages a second across the nodes, ${sizes.at(-1)} idle sockets beside them`);
-    await chatting.asks();
+    await chatting.asks({});
     const chat = await costs(world, () => chats(chatters, world.nodes, rate));
     await sleep(1000);
-    const { messages: came } = await chatting.asks();
+    const { messages: came } = await chatting.asks({});
     const count = rate * seconds;
     if (came !== 2 * count) throw new Error(`${count} messages have to reach two sockets each, but ${came} came`);
     const p = (share, path) => Math.max(...chat.before.map((before, i) => quantile(share, 'hubbub_delivery_seconds', `path="${path}"`, before, chat.after[i]))) * 1000;
@@ -148,8 +91,7 @@ async function measure() {
   }
   const stored = "SELECT sum(pg_total_relation_size(name)) / (SELECT count(*) FROM messages) FROM unnest(ARRAY['messages', 'user_events']) name";
   const bytes = Number(await postgres.sql(stored)).toFixed(0);
-  const { stdout: version } = await run(binary, ['--version']);
-  console.log(`${version.trim()}, PostgreSQL ${await postgres.version()}, Redis ${await redis.primary.info('server', 'redis_version')}; ${cpus().length} x ${cpus()[0].model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, load generator on the same cores\n`);
+  console.log(`${await setting(binary, stand)}\n`);
   console.log(table(['idle sockets a node', 'memory a node (MiB)', 'CPU a node (% of a core)', 'Redis commands/s a node', 'connect: node CPU ms', 'PostgreSQL ms', 'Redis ms', 'connects/s'], connections));
   console.log(`\n${table(['messages/s offered', 'sent/s', 'nodes CPU ms each', 'PostgreSQL ms', 'Redis ms', 'Redis commands each', 'commit to socket on the other node p50 / p99 ≤ ms'], messages)}`);
   console.log(`\nA message takes ${bytes} bytes in PostgreSQL, with its entries in both logs and their indexes.`);
@@ -158,6 +100,6 @@ async function measure() {
 try {
   await measure();
 } finally {
-  for (const step of cleanUp.reverse()) await step();
+  await stand.closes();
 }
 process.exit(0);

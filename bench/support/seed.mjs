@@ -4,7 +4,13 @@ import { createHmac, randomUUID } from 'node:crypto';
 const base64 = (value) => Buffer.from(value).toString('base64url');
 
 /** People that one statement makes: it is given to psql as an argument, which has a limit. */
-const CHUNK = 500;
+export const CHUNK = 500;
+
+/** A token as the hub and the stack that it replaces sign them. */
+export function signed(secret, claims) {
+  const text = `${base64('{"typ":"JWT","alg":"HS256"}')}.${base64(JSON.stringify(claims))}`;
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+}
 
 /** Puts people with a session each into the database. Answers `{id, token}` of each. */
 export async function seed(sql, secret, count) {
@@ -23,8 +29,5 @@ async function some(sql, secret, count) {
   await sql(`INSERT INTO user_log (user_id) VALUES ${rows(({ id }) => `('${id}')`)}`);
   const session = ({ id, session: own }) => `('${own}', '${id}', now(), to_timestamp(${expires}))`;
   await sql(`INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ${rows(session)}`);
-  return people.map(({ id, session: sid }) => {
-    const signed = `${base64('{"typ":"JWT","alg":"HS256"}')}.${base64(JSON.stringify({ sub: id, sid, iat: now, exp: expires }))}`;
-    return { id, token: `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}` };
-  });
+  return people.map(({ id, session: sid }) => ({ id, token: signed(secret, { sub: id, sid, iat: now, exp: expires }) }));
 }

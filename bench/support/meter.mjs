@@ -25,6 +25,9 @@ export function cpu(pid, { family = false } = {}) {
 
 export const rss = (pid) => stat(pid).rss;
 
+/** The most memory that a process had so far. */
+export const peak = (pid) => Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1]) * 1024;
+
 /** All series of a node, by name with labels. */
 export async function scrape(opsUrl) {
   const text = await (await fetch(`${opsUrl}/metrics`)).text();
@@ -40,4 +43,23 @@ export function quantile(share, name, labels, before, after) {
   counts.sort(([a], [b]) => a - b);
   const total = counts.at(-1)?.[1] ?? 0;
   return total > 0 ? counts.find(([, count]) => count >= share * total)[0] : NaN;
+}
+
+/** What everything costs while `work` is done. Nodes without an `ops` address are not asked for their series. */
+export async function costs({ nodes, postgres, redis }, work) {
+  const look = async () => ({
+    at: performance.now(),
+    nodes: nodes.map(({ program }) => cpu(program.pid)),
+    postgres: cpu(postgres.program.pid, { family: true }),
+    redis: cpu(redis.primary.program.pid),
+    commands: Number(await redis.primary.info('stats', 'total_commands_processed')),
+    series: await Promise.all(nodes.map(({ ops }) => ops && scrape(ops))),
+  });
+  const before = await look();
+  await work();
+  const after = await look();
+  const [postgresCpu, redisCpu, commands] = ['postgres', 'redis', 'commands'].map((what) => after[what] - before[what]);
+  const nodesCpu = after.nodes.reduce((sum, value, i) => sum + value - before.nodes[i], 0);
+  const seconds = (after.at - before.at) / 1000;
+  return { seconds, nodes: nodesCpu, postgres: postgresCpu, redis: redisCpu, commands, before: before.series, after: after.series };
 }
