@@ -66,6 +66,26 @@ const delivery = [
   lines('Events from sockets', 'By event and result.', [q(rates('event, result', 'hubbub_events_received_total'), '{{event}} {{result}}')], { unit: 'cps' }),
 ];
 
+const within = (metric) => `sum(increase(${at(metric)}[1h]))`;
+const presence = [
+  lines('People online', 'As each node sees it: lines that don’t lie on each other are nodes that disagree.', [byNode('hubbub_presence_online')]),
+  lines('Known', '0: the node can’t tell who is online elsewhere, and shows what it knew last.', [byNode('hubbub_presence_known')], { max: 1 }),
+  lines('Audience', 'Nodes by whom people are told of. conversations: as set, or more are online than presence.everyone_up_to.', [q(`sum by (audience) (${at('hubbub_presence_audience')})`, '{{audience}}')], { stacked: true }),
+  lines('Came and left', 'As each node told its sockets; all nodes tell the same.', [q(rate('hubbub_presence_changes_total'), '{{instance}}')], { unit: 'cps' }),
+  lines('Bytes', 'Queued to sockets. list: whole lists, for frontends that know nothing else.', [q(rates('kind', 'hubbub_presence_bytes_total'), '{{kind}}')], { unit: 'Bps', stacked: true }),
+  lines('Bytes a socket', 'What each socket is sent of presence in a second, on average.', [q(`${rates('', 'hubbub_presence_bytes_total')} / sum(${at('hubbub_sockets')})`, 'mean')], { unit: 'Bps' }),
+  lines('Events', 'presence:snapshot, presence and presence:state go to clients that ask for changes, getOnlineUsers to the others.', [q(rates('event', 'hubbub_events_emitted_total', 'event=~"getOnlineUsers|presence.*"'), '{{event}}')], { unit: 'cps' }),
+  lines('Made good, in an hour', 'Nodes that are gone and were swept; differences corrected after Redis lost its memory; people whose lastSeen is too early.', [
+    q(within('hubbub_nodes_swept_total'), 'nodes swept'),
+    q(within('hubbub_presence_corrected_total'), 'corrected'),
+    q(within('hubbub_last_seen_lost_total'), 'last seen lost'),
+  ]),
+  lines('Typing', 'Signs shown, and those that the limit refused.', [
+    q(rates('', 'hubbub_events_emitted_total', 'event="typing"'), 'shown'),
+    q(orZero(rates('', 'hubbub_rate_limited_total', 'limit="typing"')), 'refused'),
+  ], { unit: 'cps' }),
+];
+
 const database = [
   lines('Sends failing', 'Share that failed by the hub’s fault.', [q(`job:hubbub_sends_failed:ratio_rate5m${JOB}`, 'failed')], { unit: 'percentunit' }),
   lines('Sends in one transaction', 'Grows with the load: that is how the database keeps up.', [
@@ -125,6 +145,7 @@ export const rows = [
   ['Overview', overview],
   ['Connections', connections],
   ['Delivery', delivery],
+  ['Presence', presence],
   ['Sends and database', database],
   ['Redis', redis],
   ['HTTP', http],

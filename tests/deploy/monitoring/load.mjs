@@ -95,6 +95,12 @@ async function oddities(people, nodes) {
   const stranger = new Tab(nodes[0].url, { auth: { token: 'none of yours' } });
   await stranger.refused();
   stranger.close();
+  // A client that takes changes of who is online, and watches somebody; and somebody who is typing.
+  const aware = await alice.user.connects(alice.node, { auth: { presence: 'diff' } });
+  assert.ok((await aware.asks('presence:watch', { userIds: [bob.user.id] })).ok);
+  for (const typing of [true, false]) assert.ok((await bob.tab.asks('typing', { receiverId: alice.user.id, typing })).ok);
+  aware.close();
+
   // From a log that is not theirs: told to load everything.
   const lost = await alice.user.connects(alice.node, { auth: { since: '1.1000000' } });
   lost.close();
