@@ -127,6 +127,7 @@ mod tests {
     async fn a_sign_says_who_and_for_how_long_and_is_not_repeated_at_every_key() {
         let (typing, mut signals) = typing();
         let [ann, bob] = std::array::from_fn(|_| UserId::new());
+        typing.backplane.attach(bob).await;
         for _ in 0..20 {
             assert_eq!(typing.says(ann, bob, true), Ok(()));
         }

@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{Hub, Kind};
-use crate::model::{
-    Error, Result, UserId,
-    presence::{Status, UserPresence},
+use crate::{
+    model::{
+        Error, Result, UserId,
+        presence::{Status, UserPresence},
+    },
+    realtime::connection::Connection,
 };
-use crate::realtime::connection::Connection;
 
 /// People named at once at most.
 const NAMED: usize = 200;
