@@ -105,8 +105,10 @@ impl Presence {
         if !self.narrow.load(Ordering::Relaxed) {
             return;
         }
-        if let Some((one, other)) = event.between() {
-            self.views.lock().met(user, if user == one { other } else { one });
+        // Every message passes here, and most are between people who know each other: nobody is woken for those.
+        if let Some((one, other)) = event.between()
+            && self.views.lock().met(user, if user == one { other } else { one })
+        {
             self.aside.notify_one();
             self.outdated.notify_one();
         }

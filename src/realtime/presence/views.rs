@@ -255,24 +255,25 @@ impl<S: Clone> Views<S> {
         }
     }
 
-    /// These two talk: a message of one reached the other. They see each other from now on.
-    pub(super) fn met(&mut self, user: UserId, other: UserId) {
+    /// These two talk: a message of one reached the other. They see each other from now on. True if that is to be said.
+    pub(super) fn met(&mut self, user: UserId, other: UserId) -> bool {
         if self.scope == Audience::Everyone || user == other {
-            return;
+            return false;
         }
-        let Some(viewer) = self.viewers.get_mut(&user) else { return };
+        let Some(viewer) = self.viewers.get_mut(&user) else { return false };
         if !viewer.partners.meet(other, self.config.partners as usize * 2) {
-            return;
+            return false;
         }
         self.fans.entry(other).or_default().push(user);
         if self.told.users.binary_search(&other).is_err() {
-            return;
+            return false;
         }
         self.edition += 1;
         viewer.edition = self.edition;
         let news = Arc::new(Changes::new(vec![other], Vec::new()));
         let begun = viewer.seats.iter().filter_map(|number| self.seats.get(number)).filter(|seat| seat.begun);
         self.asides.extend(begun.map(|seat| (seat.socket.clone(), Word::Changes(news.clone()))));
+        true
     }
 
     /// What is to be said before the next [`Views::advance`].
