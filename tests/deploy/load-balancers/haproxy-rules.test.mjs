@@ -70,11 +70,12 @@ describe('haproxy.cfg', () => {
 
   for (const [what, first] of [['dies before it answers', diesUnanswered], ['answers 503', answers(503)]]) {
     test(`a handshake is tried on another node when one ${what}`, async () => {
-      backends.slice(0, 2).forEach((backend) => (backend.answers = first));
+      // One, not two: the retry is sure to avoid the node that it comes from, but not the one before.
+      backends[0].answers = first;
 
       for (let i = 0; i < 9; i += 1) assert.equal((await asks(HANDSHAKE)).status, 200);
 
-      assert.ok(backends[0].requests.length + backends[1].requests.length > 0, 'the others were not even asked');
+      assert.ok(backends[0].requests.length > 0, 'it was not even asked');
     });
   }
 
