@@ -40,6 +40,14 @@ impl Delivery {
         self.backplane.publish(Envelope { event, entries, origin });
     }
 
+    /// How far one log goes, from the primary database, read after this was called; `None` if there is no such log.
+    ///
+    /// # Errors
+    /// [`crate::model::Error::Unavailable`].
+    pub async fn position(&self, user: UserId) -> Result<Option<Position>> {
+        self.store.position(user).await
+    }
+
     /// How far each log goes, from the primary database.
     ///
     /// # Errors

@@ -98,6 +98,11 @@ impl Limits {
         limited(taken, &self.0.refused_admissions)
     }
 
+    /// As [`Limits::admission`], for who asks that, too, before anybody is refused: no refusal is counted here.
+    pub fn admits(&self) -> bool {
+        self.0.admissions.take(self.0.config.admission, Instant::now()).is_ok()
+    }
+
     /// One socket connection of this account; through the backplane.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Sending.
 
+use serde_json::value::RawValue;
+use std::sync::Arc;
 use tracing::Instrument;
 
 use super::{delivery::Delivery, limits::Limits, media::Media};
@@ -39,13 +41,14 @@ impl Messages {
         Self { store, media, limits, delivery, clock, lifecycle, metrics }
     }
 
-    /// Sends a message. Answers when it and its entry in both people's logs are committed; the sockets are told after
-    /// that, without this call waiting for it. With the `clientId` of an earlier send: that message, nothing stored.
+    /// Sends a message; it is answered as everybody sees it, as final JSON ([`Message`]). Answers when it and its entry in both
+    /// people's logs are committed; the sockets are told after that, without this call waiting for it. With the `clientId` of an
+    /// earlier send: that message, nothing stored.
     ///
     /// # Errors
     /// What the contract names for a send; [`Error::RateLimited`]; [`Error::Unavailable`], after which a retry with
     /// the same `clientId` is safe.
-    pub async fn send(&self, sender: UserId, receiver: UserId, draft: Draft) -> Result<Message> {
+    pub async fn send(&self, sender: UserId, receiver: UserId, draft: Draft) -> Result<Arc<RawValue>> {
         let text = draft.text.map_or(Ok(None), Text::parse)?;
         let image = draft.image.filter(|image| !image.is_empty());
         if text.is_none() && image.is_none() {
@@ -83,22 +86,24 @@ impl Messages {
         sent.await.map_err(|failed| Error::internal("messages", failed))?
     }
 
-    async fn commit(&self, new: NewMessage) -> Result<Message> {
+    async fn commit(&self, new: NewMessage) -> Result<Arc<RawValue>> {
         let receiver = new.receiver;
         let sent = self.store.send(new).instrument(step!("commit")).await?;
         if !sent.first {
             return self.repeated(sent.message, receiver);
         }
         self.metrics.messages_accepted.inc();
-        self.delivery.publish_message(sent.message.id, Event::new_message(&sent.message)?, sent.entries);
-        Ok(sent.message)
+        let event = Event::new_message(&sent.message)?;
+        let payload = event.payload.clone();
+        self.delivery.publish_message(sent.message.id, event, sent.entries);
+        Ok(payload)
     }
 
-    fn repeated(&self, first: Message, receiver: UserId) -> Result<Message> {
+    fn repeated(&self, first: Message, receiver: UserId) -> Result<Arc<RawValue>> {
         if first.receiver_id != receiver {
             return Err(Error::ClientIdReused);
         }
         self.metrics.messages_repeated.inc();
-        Ok(first)
+        Ok(Event::new_message(&first)?.payload)
     }
 }

@@ -21,7 +21,7 @@ use std::{
 };
 
 /// How long a connection may lie idle before it is asked whether it is alive. Asking at every use costs a round trip.
-const TRUST_IDLE: Duration = Duration::from_secs(30);
+pub(super) const TRUST_IDLE: Duration = Duration::from_secs(30);
 
 /// How often a process looks whether another let go of the lock file.
 const LOCK_POLL: Duration = Duration::from_millis(25);
@@ -99,10 +99,11 @@ fn postgres(config: &config::Database, connections: u32) -> ConnectOptions {
         })
         .map_sqlx_postgres_pool_opts(move |options: PgPoolOptions| {
             // A statement that we gave up on leaves a connection that may never answer again (a peer that vanished). The pool
-            // would wait for it without end and be one smaller for as long as that takes; so it gets a deadline here.
+            // would wait for it without end and be one smaller for as long as that takes; so it gets a deadline here. After a
+            // statement that was answered there is nothing to wait for, and this asks nothing: the pool itself does.
             options.after_release(move |connection, _| {
                 Box::pin(async move {
-                    match tokio::time::timeout(timeout, connection.ping()).await {
+                    match tokio::time::timeout(timeout, connection.flush()).await {
                         Ok(answer) => answer.map(|()| true),
                         Err(_) => Err(sea_orm::sqlx::Error::PoolTimedOut),
                     }

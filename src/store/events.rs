@@ -19,6 +19,15 @@ use std::sync::Arc;
 const CHUNK: usize = 1000;
 
 impl Store {
+    /// How far one log goes; `None` for an unknown user. Those who ask at the same time share a query, which begins after
+    /// this was called.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn position(&self, user: UserId) -> Result<Option<Position>> {
+        self.positions.ask(user, self.timeout).await
+    }
+
     /// How far each log goes; unknown users are left out. Asks for 1,000 at a time.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod entity;
 mod epoch;
 mod events;
 mod failure;
+mod gather;
 mod migrate;
 mod nodes;
 mod presence;
@@ -33,8 +34,10 @@ use crate::{
     config,
     metrics::Metrics,
     model::{
-        Clock, Error, Result, Timestamp, UserId,
+        Clock, Error, Result, SessionId, Timestamp, UserId,
         conversation::ReadMark,
+        position::Position,
+        session::Session,
         upload::MediaName,
         user::{Email, User},
     },
@@ -42,6 +45,7 @@ use crate::{
 pub use doctor::{MemberTrace, MessageTrace};
 pub use epoch::Epochs;
 use failure::{Class, Failure, classify};
+use gather::Gather;
 pub use prune::LogPage;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
@@ -62,6 +66,9 @@ pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
     writer: Writer,
+    /// Sessions and positions that are asked for one by one.
+    sessions: Gather<SessionId, Session>,
+    positions: Gather<UserId, Position>,
     clock: Clock,
     metrics: Metrics,
     timeout: Duration,
@@ -127,16 +134,29 @@ impl Store {
         pools.show(config, &metrics);
         let writer = Writer::start(config, pools.write.clone(), metrics.clone(), tracker);
         metrics.database_up.set(1);
-        Ok(Self {
+        let mut store = Self {
             read: pools.read,
             write: pools.write,
             writer,
+            sessions: Gather::default(),
+            positions: Gather::default(),
             clock,
             metrics,
             timeout: config.timeout,
             connections: pools.connections,
             lock_file: pools.lock_file.map(Arc::new),
-        })
+        };
+        // The workers' handles have no queues: or they would never see that the last of the others is gone.
+        let (for_sessions, for_positions) = (store.clone(), store.clone());
+        store.sessions = Gather::start(tracker, move |ids| {
+            let store = for_sessions.clone();
+            async move { store.live_sessions(ids).await }
+        });
+        store.positions = Gather::start(tracker, move |users| {
+            let store = for_positions.clone();
+            async move { store.positions(&users).await }
+        });
+        Ok(store)
     }
 
     /// Asks the database for a sign of life.
@@ -156,6 +176,8 @@ impl Store {
 
     /// No new sends; finishes the queued ones; closes the pools. Bounded by a few times `database.timeout`.
     pub async fn close(&self) {
+        self.sessions.close();
+        self.positions.close();
         self.writer.close(self.timeout.saturating_mul(2)).await;
         for pool in [&self.read, &self.write] {
             if !matches!(tokio::time::timeout(self.timeout, pool.close_by_ref()).await, Ok(Ok(()))) {

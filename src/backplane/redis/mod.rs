@@ -25,7 +25,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Attached, Health, Online, Reason, Signal, Signals, gcra::Buckets, roster::Roster, signals::SignalQueue};
@@ -106,6 +106,7 @@ struct Inner {
     troubles: Troubles,
     whole: Whole,
     buckets: Buckets<String>,
+    asks: mpsc::Sender<limits::Ask>,
     clock: Clock,
     metrics: Metrics,
     recent: Recent,
@@ -123,6 +124,7 @@ impl Redis {
     ) -> Result<(Self, Signals)> {
         let (signals, consumer) = SignalQueue::new(lifecycle, metrics.clone(), recent.clone());
         let (publisher, jobs) = Publisher::new();
+        let (asks, asked) = limits::queue();
         let node = NodeId::new();
         recent.named(node);
         let inner = Arc::new(Inner {
@@ -144,6 +146,7 @@ impl Redis {
             troubles: Troubles::default(),
             whole: Whole::default(),
             buckets: Buckets::default(),
+            asks,
             clock: Clock::default(),
             metrics,
             recent,
@@ -162,6 +165,7 @@ impl Redis {
         inner.spawn(whole::run(inner.clone()));
         inner.spawn(whole::compare(inner.clone()));
         inner.spawn(publish::run(inner.clone(), jobs));
+        inner.spawn(limits::run(inner.clone(), asked));
         inner.spawn(publish::make_good(inner.clone()));
         Ok((Self(inner), consumer))
     }

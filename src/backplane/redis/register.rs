@@ -60,8 +60,15 @@ async fn write(inner: &Inner, batch: &Batch) -> FredResult<()> {
     let version = inner.versions.fetch_add(1, Ordering::Relaxed) + 1;
     let mut args = vec![if batch.complete { Value::from(version.to_string()) } else { Value::from("") }];
     args.push(Value::from(i64::try_from(came.len()).unwrap_or(i64::MAX)));
+    args.push(Value::from(node.to_string()));
     args.extend(came.iter().chain(&left).map(|change| Value::from(change.user.to_string())));
-    let touched = vec![keys.lease(node), keys.users(node), keys.version(node)];
+    let mut touched = vec![keys.lease(node), keys.users(node), keys.version(node)];
+    // In a cluster, where people are is on other servers than the node's set: that is a second round trip.
+    let apart = inner.link.clustered();
+    if !apart {
+        touched.extend(came.iter().map(|change| keys.presence(change.user)));
+        args.extend(came.iter().map(|change| Value::from(change.generation.to_string())));
+    }
     match scripts::run::<i64, _, _>(&scripts::REGISTER, client, touched, args).await? {
         -1 => {
             inner.lost_lease(node);
@@ -78,7 +85,7 @@ async fn write(inner: &Inner, batch: &Batch) -> FredResult<()> {
     let told = told.chain(left.iter().map(|change| (change.user, Some(change.seen.unwrap_or(now)))));
     inner.peers.changed(node, version, told);
 
-    if !came.is_empty() {
+    if apart && !came.is_empty() {
         let pipeline = client.pipeline();
         for change in &came {
             let entry = (node.to_string(), change.generation.to_string());

@@ -254,7 +254,7 @@ impl Registry {
             if change.attached {
                 person.written = true;
                 state.owes_late |= mem::take(&mut person.late);
-                for waiting in person.waiting.drain(..) {
+                for waiting in mem::take(&mut person.waiting) {
                     // Nobody waits any more: the caller ran out of time and was told "later", or went away.
                     let _ = waiting.send(());
                 }

@@ -1,4 +1,5 @@
-//! The Lua scripts. Each touches keys of one node, or of one person, only: see `keys.rs`.
+//! The Lua scripts. In a cluster each touches keys of one node, of one person, or one bucket only: see `keys.rs`. Where one
+//! server holds everything, some of them do for many at once what takes a round trip each in a cluster.
 
 use fred::{
     clients::Client,
@@ -23,6 +24,7 @@ scripts! {
     REGISTER = "lua/register.lua";
     RENEW = "lua/renew.lua";
     TAKE = "lua/take.lua";
+    WHEREABOUTS = "lua/whereabouts.lua";
 }
 
 /// Runs a script on the server that holds its keys.

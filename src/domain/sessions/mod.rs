@@ -76,7 +76,17 @@ impl Sessions {
     /// # Errors
     /// [`Error::InvalidToken`], [`Error::AccountDeleted`], or [`Error::Unavailable`] when the database can't be asked.
     pub async fn authenticate(&self, token: &str) -> Result<Identity> {
-        let claimed = self.read(token)?;
+        self.confirm(self.read(token)?).await
+    }
+
+    /// What the claims of a token prove that [`Sessions::read`] has read, now or earlier.
+    ///
+    /// # Errors
+    /// Those of [`Sessions::authenticate`].
+    pub async fn confirm(&self, claimed: Identity) -> Result<Identity> {
+        if claimed.expires_at <= self.0.clock.now() {
+            return Err(Error::InvalidToken);
+        }
         let ticket = {
             let mut cache = self.0.cache.lock();
             if let Some(known) = cache.get(claimed.session, Instant::now()) {
@@ -84,6 +94,7 @@ impl Sessions {
             }
             cache.ticket()
         };
+        // The query that answers this may be shared, but it begins after the ticket was drawn.
         let session = self.0.store.live_session(claimed.session).await?.ok_or(Error::InvalidToken)?;
         let identity = judge(claimed, &session, self.0.clock.now())?;
         if let Some(ticket) = ticket {
@@ -96,7 +107,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Error::InvalidToken`].
-    pub(super) fn read(&self, token: &str) -> Result<Identity> {
+    pub fn read(&self, token: &str) -> Result<Identity> {
         self.0.tokens.read(token, self.0.clock.now())
     }
 

@@ -1,7 +1,9 @@
 //! Tokens: JWTs that name a person and a session. They prove only that we once let somebody in; whether that still holds is
 //! the store's to say.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, fmt};
 
@@ -25,6 +27,10 @@ struct Claims {
 /// Signs and reads tokens.
 pub(super) struct Tokens {
     header: Header,
+    /// How every token of ours begins: the header, encoded.
+    begin: String,
+    /// The key that checks those, made ready once: every request and every socket shows a token.
+    key: hmac::Key,
     sign: EncodingKey,
     check: DecodingKey,
     validation: Validation,
@@ -48,8 +54,12 @@ impl Tokens {
         // Expiry is checked here, by our clock and without leeway; the library reads the system's.
         validation.validate_exp = false;
         validation.required_spec_claims = HashSet::new();
+        let header = Header::new(Algorithm::HS256);
+        let encoded = serde_json::to_vec(&header).map_err(|cause| Error::internal("auth", cause))?;
         Ok(Self {
-            header: Header::new(Algorithm::HS256),
+            header,
+            begin: format!("{}.", URL_SAFE_NO_PAD.encode(encoded)),
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
             sign: EncodingKey::from_secret(secret.as_bytes()),
             check: DecodingKey::from_secret(secret.as_bytes()),
             validation,
@@ -70,19 +80,31 @@ impl Tokens {
         if token.len() > MAX_BYTES {
             return Err(Error::InvalidToken);
         }
-        let claims = decode::<Claims>(token, &self.check, &self.validation).map_err(|_| Error::InvalidToken)?.claims;
+        let claims = match token.strip_prefix(&self.begin) {
+            Some(rest) => self.claims(token, rest).ok_or(Error::InvalidToken)?,
+            // The same said in another way.
+            None => decode::<Claims>(token, &self.check, &self.validation).map_err(|_| Error::InvalidToken)?.claims,
+        };
         let expires_at = Timestamp::from_timestamp(claims.exp, 0).ok_or(Error::InvalidToken)?;
         if expires_at <= now {
             return Err(Error::InvalidToken);
         }
         Ok(Identity { user: claims.sub, session: claims.sid, expires_at })
     }
+
+    /// What a token says whose header is ours, if its signature is: `rest` is what follows the header (RFC 7515, 5.2).
+    fn claims(&self, token: &str, rest: &str) -> Option<Claims> {
+        let (body, signature) = rest.split_once('.')?;
+        let signed = token.strip_suffix(signature)?.strip_suffix('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        hmac::verify(&self.key, signed.as_bytes(), &signature).ok()?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).ok()?).ok()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -100,6 +122,20 @@ mod tests {
         let token = tokens.sign(&ann, at(1_000)).unwrap();
         assert_eq!(tokens.read(&token, at(1_999)), Ok(ann));
         assert_eq!(tokens.read(&token, at(2_000)), Err(Error::InvalidToken));
+    }
+
+    #[test]
+    fn every_token_of_ours_is_known_by_its_beginning_and_one_that_begins_otherwise_is_read_too() {
+        let (tokens, ann) = (Tokens::new(SECRET).unwrap(), ann());
+        let token = tokens.sign(&ann, at(1_000)).unwrap();
+        let rest = token.strip_prefix(&tokens.begin).expect("our own header");
+        let body = rest.split('.').next().unwrap();
+        let signed = format!("{}.{body}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#));
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&tokens.key, signed.as_bytes()));
+        assert_eq!(tokens.read(&format!("{signed}.{signature}"), at(1_500)), Ok(ann));
+        for wrong in [format!("{token}."), format!("{token}.x"), token.replacen(body, &body[1..], 1), tokens.begin.clone()] {
+            assert_eq!(tokens.read(&wrong, at(1_500)), Err(Error::InvalidToken), "{wrong}");
+        }
     }
 
     #[test]

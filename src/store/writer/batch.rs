@@ -2,6 +2,7 @@
 
 use super::{
     Job,
+    statements::Database,
     transaction::{self, Broken},
 };
 use crate::{
@@ -28,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// What a worker needs to run batches.
 #[derive(Debug)]
 pub(super) struct Batches {
-    pool: DatabaseConnection,
+    database: Database,
     metrics: Metrics,
     timeout: Duration,
     conflicts: IntCounter,
@@ -40,7 +41,7 @@ impl Batches {
     pub(super) fn new(pool: DatabaseConnection, metrics: Metrics, timeout: Duration) -> Self {
         let retries = |reason| metrics.batch_retries.with_label_values(&[reason]);
         let (conflicts, reconnects, splits) = (retries("conflict"), retries("connection"), retries("split"));
-        Self { pool, metrics, timeout, conflicts, reconnects, splits }
+        Self { database: Database::new(pool), metrics, timeout, conflicts, reconnects, splits }
     }
 
     /// Writes a batch and answers every send in it.
@@ -89,7 +90,7 @@ impl Batches {
         loop {
             self.metrics.batch_size.observe(f64::from(u32::try_from(messages.len()).unwrap_or(u32::MAX)));
             let timer = self.metrics.batch_seconds.start_timer();
-            let outcome = timeout_at(deadline, transaction::run(&self.pool, messages)).await;
+            let outcome = timeout_at(deadline, transaction::run(&self.database, messages)).await;
             timer.observe_duration();
             let Ok(outcome) = outcome else { return Err(late()) };
             let Broken { cause, committing } = match outcome {

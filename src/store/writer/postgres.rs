@@ -1,9 +1,10 @@
-//! The statements for PostgreSQL: arrays in, so that each text is constant whatever the size of the batch, and its plan is
-//! prepared once a connection.
+//! The statements for PostgreSQL: two a batch beside BEGIN and COMMIT, and one more if sends carry a `clientId`. Arrays in, so
+//! that each text is constant whatever the size of the batch, and its plan is prepared once a connection.
 //!
-//! The driver takes no NULL inside an array: absent texts and ids travel as `''`, which none of them can be.
+//! Plain sqlx, not sea-orm: a worker keeps its connection from batch to batch, which sea-orm's pool has no word for. The pool
+//! asks a connection that comes back for a sign of life, a round trip or two for each batch.
 
-use super::plan::{Conversation, Plan, Row};
+use super::plan::{Conversation, Facts, Plan, Row};
 use crate::{
     model::{
         Timestamp,
@@ -12,19 +13,38 @@ use crate::{
         upload::MediaName,
     },
     store::{
+        connect::TRUST_IDLE,
         conversations::{DIRECT, message_columns, message_in},
-        sql,
     },
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Value, prelude::Uuid};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use parking_lot::Mutex;
+use sea_orm::{
+    DbErr, QueryResult, RuntimeErr,
+    prelude::Uuid,
+    sqlx::{
+        self, PgPool, Postgres, Row as _,
+        pool::PoolConnection,
+        postgres::{PgArguments, PgRow},
+        query::Query,
+    },
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-const LIVING: &str = "SELECT id FROM users WHERE id = ANY($1) AND deleted_at IS NULL";
+/// How long a worker keeps a connection: one that moved to another server behind the same name shall not be kept for ever.
+const LONGEST_HELD: Duration = Duration::from_secs(600);
 
-const LOCK_CONVERSATIONS: &str =
-    "SELECT id, direct_key, last_number FROM conversations WHERE direct_key = ANY($1) ORDER BY id FOR NO KEY UPDATE";
-
-const LOCK_LOGS: &str = "SELECT user_id, seq FROM user_log WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE";
+/// Conversations first, by id, then logs, by user: the condition on `c` has the first all locked before the second is looked
+/// at. A row that had to be waited for is read as it is then, so the numbers are the newest.
+const LOCK: &str = "WITH c AS MATERIALIZED (\
+       SELECT id, direct_key, last_number FROM conversations WHERE direct_key = ANY($1) ORDER BY id FOR NO KEY UPDATE), \
+     l AS MATERIALIZED (\
+       SELECT user_id, seq FROM user_log WHERE user_id = ANY($2) AND (SELECT count(*) FROM c) >= 0 ORDER BY user_id FOR NO KEY UPDATE) \
+     SELECT id, direct_key, last_number, false FROM c UNION ALL \
+     SELECT user_id, NULL, seq, EXISTS (SELECT FROM users u WHERE u.id = l.user_id AND u.deleted_at IS NULL) FROM l";
 
 const KNOWN: &str = concat!(
     "SELECT ",
@@ -33,20 +53,19 @@ const KNOWN: &str = concat!(
      JOIN messages m ON m.sender_id = asked.sender_id AND m.client_id = asked.client_id AND m.client_id IS NOT NULL"
 );
 
-const INSERT_MESSAGES: &str = "INSERT INTO messages \
-     (id, conversation_id, number, sender_id, receiver_id, client_id, text, media_name, created_at, updated_at) \
-     SELECT id, conversation_id, number, sender_id, receiver_id, nullif(client_id, '')::uuid, nullif(body, ''), nullif(media, ''), at, at \
-     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::timestamptz[]) \
-     AS new (id, conversation_id, number, sender_id, receiver_id, client_id, body, media, at)";
-
-const UPDATE_CONVERSATIONS: &str = "UPDATE conversations c SET last_number = new.number, last_message_id = new.message_id, last_at = new.at \
-     FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[]) AS new (id, number, message_id, at) WHERE c.id = new.id";
-
-const UPDATE_LOGS: &str = "UPDATE user_log l SET seq = new.seq FROM unnest($1::uuid[], $2::bigint[]) AS new (user_id, seq) \
-     WHERE l.user_id = new.user_id";
-
-const INSERT_ENTRIES: &str = "INSERT INTO user_events (user_id, seq, kind, ref, created_at) SELECT user_id, seq, $5, message_id, at \
-     FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[]) AS new (user_id, seq, message_id, at)";
+/// All of it sees what is locked as it was locked: the snapshot of a statement is taken when it begins.
+const WRITE: &str = "WITH m AS (\
+       INSERT INTO messages (id, conversation_id, number, sender_id, receiver_id, client_id, text, media_name, created_at, updated_at) \
+       SELECT id, conversation_id, number, sender_id, receiver_id, client_id, body, media, at, at \
+       FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::timestamptz[]) \
+       AS new (id, conversation_id, number, sender_id, receiver_id, client_id, body, media, at)), \
+     c AS (\
+       UPDATE conversations c SET last_number = new.number, last_message_id = new.message_id, last_at = new.at \
+       FROM unnest($10::uuid[], $11::bigint[], $12::uuid[], $13::timestamptz[]) AS new (id, number, message_id, at) WHERE c.id = new.id), \
+     l AS (\
+       UPDATE user_log l SET seq = new.seq FROM unnest($14::uuid[], $15::bigint[]) AS new (user_id, seq) WHERE l.user_id = new.user_id) \
+     INSERT INTO user_events (user_id, seq, kind, ref, created_at) SELECT user_id, seq, $16, message_id, at \
+     FROM unnest($17::uuid[], $18::bigint[], $19::uuid[], $20::timestamptz[]) AS new (user_id, seq, message_id, at)";
 
 /// In the order of the keys, so that two that make the same ones wait for each other in one direction only.
 const CREATE_CONVERSATIONS: &str = "INSERT INTO conversations (id, kind, direct_key, last_number, created_at) \
@@ -57,117 +76,175 @@ const CREATE_MEMBERS: &str = "INSERT INTO members (conversation_id, user_id) SEL
      FROM unnest($1::text[], $2::uuid[]) AS new (direct_key, user_id) JOIN conversations c ON c.direct_key = new.direct_key \
      ORDER BY c.id, new.user_id ON CONFLICT DO NOTHING";
 
-pub(super) async fn living(transaction: &DatabaseTransaction, users: Vec<Uuid>) -> Result<HashSet<Uuid>, DbErr> {
-    rows(transaction, LIVING, [users.into()]).await?.iter().map(|row| row.try_get("", "id")).collect()
+/// Where one worker's batches go: the pool, and the connection that the last batch left.
+#[derive(Debug)]
+pub(super) struct Connections {
+    pool: PgPool,
+    held: Arc<Mutex<Option<Held>>>,
 }
 
-pub(super) async fn lock_conversations(
-    transaction: &DatabaseTransaction,
-    keys: Vec<String>,
-) -> Result<HashMap<String, Conversation>, DbErr> {
-    let conversation = |row: &QueryResult| {
-        let conversation = Conversation { id: row.try_get("", "id")?, last_number: row.try_get("", "last_number")? };
-        Ok((row.try_get("", "direct_key")?, conversation))
-    };
-    rows(transaction, LOCK_CONVERSATIONS, [keys.into()]).await?.iter().map(conversation).collect()
+#[derive(Debug)]
+struct Held {
+    connection: PoolConnection<Postgres>,
+    taken: Instant,
+    used: Instant,
 }
 
-pub(super) async fn lock_logs(transaction: &DatabaseTransaction, users: Vec<Uuid>) -> Result<BTreeMap<Uuid, i64>, DbErr> {
-    let log = |row: &QueryResult| Ok((row.try_get("", "user_id")?, row.try_get("", "seq")?));
-    rows(transaction, LOCK_LOGS, [users.into()]).await?.iter().map(log).collect()
-}
-
-pub(super) async fn known(
-    transaction: &DatabaseTransaction,
-    names: Vec<(Uuid, Uuid)>,
-) -> Result<HashMap<(Uuid, Uuid), Message>, DbErr> {
-    let (senders, clients): (Vec<Uuid>, Vec<Uuid>) = names.into_iter().unzip();
-    let found = rows(transaction, KNOWN, [senders.into(), clients.into()]).await?;
-    let mut known = HashMap::with_capacity(found.len());
-    for row in &found {
-        let message = message_in(row)?;
-        if let Some(client) = message.client_id {
-            known.insert((message.sender_id.0, client.0), message);
-        }
+impl Held {
+    /// Whether it is fit for another batch without being asked for a sign of life.
+    fn is_fresh(&self) -> bool {
+        self.used.elapsed() < TRUST_IDLE && self.taken.elapsed() < LONGEST_HELD
     }
-    Ok(known)
 }
 
-pub(super) async fn insert_messages(transaction: &DatabaseTransaction, rows: &[Row]) -> Result<(), DbErr> {
-    let client = |row: &Row| row.new.client_id.map(|client| client.to_string()).unwrap_or_default();
-    let text = |row: &Row| row.new.text.as_ref().map(|text| Text::as_str(text).to_owned()).unwrap_or_default();
-    let media = |row: &Row| row.new.image.as_ref().map(|name| MediaName::as_str(name).to_owned()).unwrap_or_default();
-    let values: [Value; 9] = [
-        column(rows, |row| row.new.id.0),
-        column(rows, |row| row.conversation),
-        column(rows, |row| row.number),
-        column(rows, |row| row.new.sender.0),
-        column(rows, |row| row.new.receiver.0),
-        column(rows, client),
-        column(rows, text),
-        column(rows, media),
-        column(rows, |row| row.new.created_at),
-    ];
-    execute(transaction, INSERT_MESSAGES, values).await
+impl Connections {
+    pub(super) fn new(pool: PgPool) -> Self {
+        Self { pool, held: Arc::default() }
+    }
+
+    pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
+        let held = self.held.lock().take().filter(Held::is_fresh);
+        let mut held = match held {
+            Some(held) => held,
+            None => {
+                let connection =
+                    self.pool.acquire().await.map_err(|cause| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(cause))))?;
+                Held { connection, taken: Instant::now(), used: Instant::now() }
+            }
+        };
+        // Until the transaction has ended, nobody else may have its connection.
+        held.connection.close_on_drop();
+        let mut transaction = Transaction { held: Some(held), home: self.held.clone() };
+        transaction.says("BEGIN").await?;
+        Ok(transaction)
+    }
 }
 
-pub(super) async fn update_conversations(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
-    let last: Vec<&Row> = plan.conversations.values().filter_map(|index| plan.messages.get(*index)).collect();
-    let values: [Value; 4] = [
-        column(&last, |row| row.conversation),
-        column(&last, |row| row.number),
-        column(&last, |row| row.new.id.0),
-        column(&last, |row| row.new.created_at),
-    ];
-    execute(transaction, UPDATE_CONVERSATIONS, values).await
+/// An open transaction. Dropped, it takes its connection with it, and the server rolls back.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    /// `None` once it has ended.
+    held: Option<Held>,
+    /// Where the connection is kept for the next batch.
+    home: Arc<Mutex<Option<Held>>>,
 }
 
-pub(super) async fn update_logs(transaction: &DatabaseTransaction, logs: &BTreeMap<Uuid, i64>) -> Result<(), DbErr> {
-    let (users, numbers): (Vec<Uuid>, Vec<i64>) = logs.iter().map(|(user, seq)| (*user, *seq)).unzip();
-    execute(transaction, UPDATE_LOGS, [users.into(), numbers.into()]).await
-}
+impl Transaction {
+    pub(super) async fn commit(mut self) -> Result<(), DbErr> {
+        self.says("COMMIT").await?;
+        self.go_home();
+        Ok(())
+    }
 
-pub(super) async fn insert_entries(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
-    let entries: Vec<_> = plan.entries.iter().filter_map(|entry| Some((entry, plan.messages.get(entry.message)?))).collect();
-    let values: [Value; 5] = [
-        column(&entries, |(entry, _)| entry.user),
-        column(&entries, |(entry, _)| entry.seq),
-        column(&entries, |(_, row)| row.new.id.0),
-        column(&entries, |(_, row)| row.new.created_at),
-        (EventKind::NewMessage as i16).into(),
-    ];
-    execute(transaction, INSERT_ENTRIES, values).await
-}
+    pub(super) async fn rollback(mut self) -> Result<(), DbErr> {
+        self.says("ROLLBACK").await?;
+        self.go_home();
+        Ok(())
+    }
 
-pub(super) async fn create_conversations(
-    transaction: &DatabaseTransaction,
-    pairs: &BTreeMap<String, [Uuid; 2]>,
-    at: Timestamp,
-) -> Result<(), DbErr> {
-    let keys: Vec<String> = pairs.keys().cloned().collect();
-    let ids: Vec<Uuid> = keys.iter().map(|_| Uuid::now_v7()).collect();
-    execute(transaction, CREATE_CONVERSATIONS, [ids.into(), keys.into(), DIRECT.into(), at.into()]).await?;
-    let (keys, users): (Vec<String>, Vec<Uuid>) =
-        pairs.iter().flat_map(|(key, members)| members.map(|user| (key.clone(), user))).unzip();
-    execute(transaction, CREATE_MEMBERS, [keys.into(), users.into()]).await
+    fn go_home(&mut self) {
+        *self.home.lock() = self.held.take().map(|held| Held { used: Instant::now(), ..held });
+    }
+
+    fn connection(&mut self) -> Result<&mut sqlx::PgConnection, DbErr> {
+        let gone = || DbErr::Conn(RuntimeErr::Internal("the transaction has ended".to_owned()));
+        self.held.as_mut().map(|held| &mut *held.connection).ok_or_else(gone)
+    }
+
+    async fn says(&mut self, word: &'static str) -> Result<(), DbErr> {
+        sqlx::raw_sql(word).execute(self.connection()?).await.map(drop).map_err(failed)
+    }
+
+    async fn rows(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, DbErr> {
+        query.fetch_all(self.connection()?).await.map_err(failed)
+    }
+
+    async fn execute(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<(), DbErr> {
+        query.execute(self.connection()?).await.map(drop).map_err(failed)
+    }
+
+    /// Locks conversations by their keys, and logs by their users; what both say then, and who of the users is there.
+    pub(super) async fn lock(&mut self, keys: Vec<String>, users: Vec<Uuid>) -> Result<Facts, DbErr> {
+        let mut facts = Facts::default();
+        for row in self.rows(sqlx::query(LOCK).bind(keys).bind(users)).await? {
+            let (id, number): (Uuid, i64) = (get(&row, 0)?, get(&row, 2)?);
+            if let Some(key) = get::<Option<String>>(&row, 1)? {
+                facts.conversations.insert(key, Conversation { id, last_number: number });
+            } else {
+                facts.logs.insert(id, number);
+                if get(&row, 3)? {
+                    facts.people.insert(id);
+                }
+            }
+        }
+        Ok(facts)
+    }
+
+    /// The messages that these (sender, client id) already name.
+    pub(super) async fn known(&mut self, names: Vec<(Uuid, Uuid)>) -> Result<HashMap<(Uuid, Uuid), Message>, DbErr> {
+        let (senders, clients): (Vec<Uuid>, Vec<Uuid>) = names.into_iter().unzip();
+        let found = self.rows(sqlx::query(KNOWN).bind(senders).bind(clients)).await?;
+        let mut known = HashMap::with_capacity(found.len());
+        for row in found {
+            let message = message_in(&QueryResult::from(row))?;
+            if let Some(client) = message.client_id {
+                known.insert((message.sender_id.0, client.0), message);
+            }
+        }
+        Ok(known)
+    }
+
+    pub(super) async fn write(&mut self, plan: &Plan) -> Result<(), DbErr> {
+        let rows = &plan.messages;
+        let last: Vec<&Row> = plan.conversations.values().filter_map(|index| rows.get(*index)).collect();
+        let entries: Vec<_> = plan.entries.iter().filter_map(|entry| Some((entry, rows.get(entry.message)?))).collect();
+        let query = sqlx::query(WRITE)
+            .bind(column(rows, |row| row.new.id.0))
+            .bind(column(rows, |row| row.conversation))
+            .bind(column(rows, |row| row.number))
+            .bind(column(rows, |row| row.new.sender.0))
+            .bind(column(rows, |row| row.new.receiver.0))
+            .bind(column(rows, |row| row.new.client_id.map(|client| client.0)))
+            .bind(column(rows, |row| row.new.text.as_ref().map(Text::as_str)))
+            .bind(column(rows, |row| row.new.image.as_ref().map(MediaName::as_str)))
+            .bind(column(rows, |row| row.new.created_at))
+            .bind(column(&last, |row| row.conversation))
+            .bind(column(&last, |row| row.number))
+            .bind(column(&last, |row| row.new.id.0))
+            .bind(column(&last, |row| row.new.created_at))
+            .bind(plan.logs.keys().copied().collect::<Vec<Uuid>>())
+            .bind(plan.logs.values().copied().collect::<Vec<i64>>())
+            .bind(EventKind::NewMessage as i16)
+            .bind(column(&entries, |(entry, _)| entry.user))
+            .bind(column(&entries, |(entry, _)| entry.seq))
+            .bind(column(&entries, |(_, row)| row.new.id.0))
+            .bind(column(&entries, |(_, row)| row.new.created_at));
+        self.execute(query).await
+    }
+
+    /// Makes direct conversations, by direct key, and their members; leaves those that exist.
+    pub(super) async fn create_conversations(&mut self, pairs: &BTreeMap<String, [Uuid; 2]>, at: Timestamp) -> Result<(), DbErr> {
+        let keys: Vec<&str> = pairs.keys().map(String::as_str).collect();
+        let ids: Vec<Uuid> = keys.iter().map(|_| Uuid::now_v7()).collect();
+        self.execute(sqlx::query(CREATE_CONVERSATIONS).bind(ids).bind(keys).bind(DIRECT).bind(at)).await?;
+        let (keys, users): (Vec<&str>, Vec<Uuid>) =
+            pairs.iter().flat_map(|(key, members)| members.map(|user| (key.as_str(), user))).unzip();
+        self.execute(sqlx::query(CREATE_MEMBERS).bind(keys).bind(users)).await
+    }
 }
 
 /// One field of many rows, as an array.
-fn column<R, T>(rows: &[R], field: impl Fn(&R) -> T) -> Value
+fn column<'r, R, T>(rows: &'r [R], field: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(field).collect()
+}
+
+fn get<'r, T>(row: &'r PgRow, index: usize) -> Result<T, DbErr>
 where
-    Vec<T>: Into<Value>,
+    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
 {
-    rows.iter().map(field).collect::<Vec<T>>().into()
+    row.try_get(index).map_err(failed)
 }
 
-async fn rows(
-    transaction: &DatabaseTransaction,
-    text: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<Vec<QueryResult>, DbErr> {
-    transaction.query_all_raw(sql(transaction, text, values)).await
-}
-
-async fn execute(transaction: &DatabaseTransaction, text: &str, values: impl IntoIterator<Item = Value>) -> Result<(), DbErr> {
-    transaction.execute_raw(sql(transaction, text, values)).await.map(drop)
+fn failed(cause: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(cause)))
 }

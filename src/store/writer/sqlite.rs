@@ -1,6 +1,6 @@
 //! The statements for SQLite: the transaction holds the one write lock from its start, so nothing needs a lock of its own.
 
-use super::plan::{Conversation, Plan, Row};
+use super::plan::{Conversation, Facts, Plan, Row};
 use crate::{
     model::{
         Timestamp,
@@ -8,16 +8,13 @@ use crate::{
         message::{Message, Text},
         upload::MediaName,
     },
-    store::{
-        conversations::DIRECT,
-        entity::{conversation, message, user, user_event, user_log},
-        sql,
-    },
+    store::{conversations::DIRECT, entity::message, sql},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    Value, prelude::Uuid, sea_query::ExprTrait,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryResult,
+    Statement, Value, prelude::Uuid, sea_query::ExprTrait,
 };
+use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Rows of one INSERT: thirteen columns each stay far below the limit of 32,766 bound values.
@@ -26,28 +23,52 @@ const CHUNK: usize = 500;
 /// Pairs of one OR: the depth of an expression is limited to 1,000.
 const PAIRS: usize = 200;
 
-pub(super) async fn living(transaction: &DatabaseTransaction, users: Vec<Uuid>) -> Result<HashSet<Uuid>, DbErr> {
-    let query = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::Id.is_in(users))
-        .filter(user::Column::DeletedAt.is_null());
-    Ok(query.into_tuple::<Uuid>().all(transaction).await?.into_iter().collect())
+/// Reads what is named, and who of the users is there.
+pub(super) async fn lock(transaction: &DatabaseTransaction, keys: Vec<String>, users: Vec<Uuid>) -> Result<Facts, DbErr> {
+    Ok(Facts {
+        people: living(transaction, &users).await?,
+        conversations: conversations(transaction, keys).await?,
+        logs: logs(transaction, &users).await?,
+        known: HashMap::new(),
+    })
 }
 
-pub(super) async fn lock_conversations(
-    transaction: &DatabaseTransaction,
-    keys: Vec<String>,
-) -> Result<HashMap<String, Conversation>, DbErr> {
-    let rows = conversation::Entity::find().filter(conversation::Column::DirectKey.is_in(keys)).all(transaction).await?;
-    let conversation =
-        |row: conversation::Model| Some((row.direct_key?, Conversation { id: row.id, last_number: row.last_number }));
-    Ok(rows.into_iter().filter_map(conversation).collect())
+pub(super) async fn write(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+    insert_messages(transaction, &plan.messages).await?;
+    update_conversations(transaction, plan).await?;
+    update_logs(transaction, &plan.logs).await?;
+    insert_entries(transaction, plan).await
 }
 
-pub(super) async fn lock_logs(transaction: &DatabaseTransaction, users: Vec<Uuid>) -> Result<BTreeMap<Uuid, i64>, DbErr> {
-    let rows = user_log::Entity::find().filter(user_log::Column::UserId.is_in(users)).all(transaction).await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.seq)).collect())
+/// Ids travel in JSON, as hexadecimal digits: a statement's text must not depend on how many they are, or each would be prepared
+/// anew.
+const LIVING: &str = "SELECT id FROM users WHERE id IN (SELECT unhex(value) FROM json_each($1)) AND deleted_at IS NULL";
+const CONVERSATIONS: &str =
+    "SELECT id, direct_key, last_number FROM conversations WHERE direct_key IN (SELECT value FROM json_each($1))";
+const LOGS: &str = "SELECT user_id, seq FROM user_log WHERE user_id IN (SELECT unhex(value) FROM json_each($1))";
+const UPDATE_CONVERSATIONS: &str = "UPDATE conversations SET last_number = m.number, last_message_id = m.id, last_at = m.created_at \
+     FROM json_each($1) last JOIN messages m ON m.id = unhex(last.value) WHERE conversations.id = m.conversation_id";
+const UPDATE_LOGS: &str =
+    "UPDATE user_log SET seq = new.value ->> 1 FROM json_each($1) new WHERE user_id = unhex(new.value ->> 0)";
+const INSERT_ENTRIES: &str = "INSERT INTO user_events (user_id, seq, kind, ref, created_at) \
+     SELECT unhex(new.value ->> 0), new.value ->> 1, $2, m.id, m.created_at \
+     FROM json_each($1) new JOIN messages m ON m.id = unhex(new.value ->> 2)";
+
+async fn living(transaction: &DatabaseTransaction, users: &[Uuid]) -> Result<HashSet<Uuid>, DbErr> {
+    rows(transaction, LIVING, users.iter().map(hex)).await?.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+async fn conversations(transaction: &DatabaseTransaction, keys: Vec<String>) -> Result<HashMap<String, Conversation>, DbErr> {
+    let conversation = |row: &QueryResult| {
+        let conversation = Conversation { id: row.try_get("", "id")?, last_number: row.try_get("", "last_number")? };
+        Ok((row.try_get("", "direct_key")?, conversation))
+    };
+    rows(transaction, CONVERSATIONS, keys).await?.iter().map(conversation).collect()
+}
+
+async fn logs(transaction: &DatabaseTransaction, users: &[Uuid]) -> Result<BTreeMap<Uuid, i64>, DbErr> {
+    let log = |row: &QueryResult| Ok((row.try_get("", "user_id")?, row.try_get("", "seq")?));
+    rows(transaction, LOGS, users.iter().map(hex)).await?.iter().map(log).collect()
 }
 
 pub(super) async fn known(
@@ -69,7 +90,7 @@ pub(super) async fn known(
     Ok(known)
 }
 
-pub(super) async fn insert_messages(transaction: &DatabaseTransaction, rows: &[Row]) -> Result<(), DbErr> {
+async fn insert_messages(transaction: &DatabaseTransaction, rows: &[Row]) -> Result<(), DbErr> {
     for rows in rows.chunks(CHUNK) {
         let rows = rows.iter().map(|Row { new, conversation, number }| {
             message::ActiveModel::from(message::Model {
@@ -94,40 +115,21 @@ pub(super) async fn insert_messages(transaction: &DatabaseTransaction, rows: &[R
     Ok(())
 }
 
-pub(super) async fn update_conversations(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
-    const UPDATE: &str = "UPDATE conversations SET last_number = $2, last_message_id = $3, last_at = $4 WHERE id = $1";
-    for row in plan.conversations.values().filter_map(|index| plan.messages.get(*index)) {
-        let values: [Value; 4] = [row.conversation.into(), row.number.into(), row.new.id.0.into(), row.new.created_at.into()];
-        transaction.execute_raw(sql(transaction, UPDATE, values)).await?;
-    }
-    Ok(())
+async fn update_conversations(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+    let last = plan.conversations.values().filter_map(|index| plan.messages.get(*index));
+    execute(transaction, UPDATE_CONVERSATIONS, last.map(|row| hex(&row.new.id.0)), []).await
 }
 
-pub(super) async fn update_logs(transaction: &DatabaseTransaction, logs: &BTreeMap<Uuid, i64>) -> Result<(), DbErr> {
-    const UPDATE: &str = "UPDATE user_log SET seq = $2 WHERE user_id = $1";
-    for (user, seq) in logs {
-        transaction.execute_raw(sql(transaction, UPDATE, [(*user).into(), (*seq).into()])).await?;
-    }
-    Ok(())
+async fn update_logs(transaction: &DatabaseTransaction, logs: &BTreeMap<Uuid, i64>) -> Result<(), DbErr> {
+    execute(transaction, UPDATE_LOGS, logs.iter().map(|(user, seq)| (hex(user), *seq)), []).await
 }
 
-pub(super) async fn insert_entries(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
-    for entries in plan.entries.chunks(CHUNK) {
-        let rows = entries.iter().filter_map(|entry| {
-            let row = plan.messages.get(entry.message)?;
-            let event = user_event::Model {
-                user_id: entry.user,
-                seq: entry.seq,
-                kind: EventKind::NewMessage as i16,
-                reference: Some(row.new.id.0),
-                data: None,
-                created_at: row.new.created_at,
-            };
-            Some(user_event::ActiveModel::from(event).reset_all())
-        });
-        user_event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
-    }
-    Ok(())
+async fn insert_entries(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+    let entries = plan.entries.iter().filter_map(|entry| {
+        let row = plan.messages.get(entry.message)?;
+        Some((hex(&entry.user), entry.seq, hex(&row.new.id.0)))
+    });
+    execute(transaction, INSERT_ENTRIES, entries, [(EventKind::NewMessage as i16).into()]).await
 }
 
 pub(super) async fn create_conversations(
@@ -147,4 +149,37 @@ pub(super) async fn create_conversations(
         }
     }
     Ok(())
+}
+
+fn hex(id: &Uuid) -> String {
+    id.simple().to_string()
+}
+
+/// A statement with a list as `$1`, as JSON.
+fn listing<T: Serialize>(
+    transaction: &DatabaseTransaction,
+    text: &str,
+    list: impl IntoIterator<Item = T>,
+    more: impl IntoIterator<Item = Value>,
+) -> Result<Statement, DbErr> {
+    let list: Vec<T> = list.into_iter().collect();
+    let json = serde_json::to_string(&list).map_err(|cause| DbErr::Json(cause.to_string()))?;
+    Ok(sql(transaction, text, std::iter::once(json.into()).chain(more)))
+}
+
+async fn rows<T: Serialize>(
+    transaction: &DatabaseTransaction,
+    text: &str,
+    list: impl IntoIterator<Item = T>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    transaction.query_all_raw(listing(transaction, text, list, [])?).await
+}
+
+async fn execute<T: Serialize>(
+    transaction: &DatabaseTransaction,
+    text: &str,
+    list: impl IntoIterator<Item = T>,
+    more: impl IntoIterator<Item = Value>,
+) -> Result<(), DbErr> {
+    transaction.execute_raw(listing(transaction, text, list, more)?).await.map(drop)
 }

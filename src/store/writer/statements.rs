@@ -1,40 +1,86 @@
-//! The statements of the transaction, each written twice: set-based for PostgreSQL, where every round trip counts, and
-//! plainly for SQLite, which runs in this process. The only place that tells the two apart.
+//! The one place that tells the two databases apart: what a transaction reads and writes is said set-based for PostgreSQL, where
+//! every round trip counts, and plainly for SQLite, which runs in this process.
 
 use super::{
-    plan::{Conversation, Plan, Row},
+    plan::{Facts, Plan},
     postgres, sqlite,
 };
-use crate::model::{Timestamp, message::Message};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, prelude::Uuid};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::{
+    model::{Timestamp, message::Message},
+    store::begin,
+};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, prelude::Uuid};
+use std::collections::{BTreeMap, HashMap};
 
+/// Where one worker writes.
+#[derive(Debug)]
+pub(super) enum Database {
+    Postgres(postgres::Connections),
+    Sqlite(DatabaseConnection),
+}
+
+/// An open transaction; dropped, it is rolled back.
+#[derive(Debug)]
+pub(super) enum Transaction {
+    Postgres(postgres::Transaction),
+    Sqlite(DatabaseTransaction),
+}
+
+impl Database {
+    pub(super) fn new(pool: DatabaseConnection) -> Self {
+        match pool.get_database_backend() {
+            DbBackend::Postgres => Self::Postgres(postgres::Connections::new(pool.get_postgres_connection_pool().clone())),
+            _ => Self::Sqlite(pool),
+        }
+    }
+
+    pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
+        Ok(match self {
+            Self::Postgres(connections) => Transaction::Postgres(connections.begin().await?),
+            Self::Sqlite(pool) => Transaction::Sqlite(begin(pool).await?),
+        })
+    }
+}
+
+/// Each of both databases' own.
 macro_rules! dispatch {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
-        $($(#[$doc])*
-        pub(super) async fn $name(transaction: &DatabaseTransaction, $($arg: $type),*) -> Result<$answer, DbErr> {
-            match transaction.get_database_backend() {
-                DbBackend::Postgres => postgres::$name(transaction, $($arg),*).await,
-                _ => sqlite::$name(transaction, $($arg),*).await,
-            }
-        })*
+        impl Transaction {
+            $($(#[$doc])*
+            pub(super) async fn $name(&mut self, $($arg: $type),*) -> Result<$answer, DbErr> {
+                match self {
+                    Self::Postgres(transaction) => transaction.$name($($arg),*).await,
+                    Self::Sqlite(transaction) => sqlite::$name(transaction, $($arg),*).await,
+                }
+            })*
+        }
     };
 }
 
 dispatch! {
-    /// Those of `users` who exist and are not deleted.
-    living(users: Vec<Uuid>) -> HashSet<Uuid>;
-    /// Locks conversations in the order of their ids; by direct key, the missing ones left out.
-    lock_conversations(keys: Vec<String>) -> HashMap<String, Conversation>;
-    /// Locks logs in the order of their users; the last number of each.
-    lock_logs(users: Vec<Uuid>) -> BTreeMap<Uuid, i64>;
+    /// Locks conversations by their direct keys, in the order of their ids, then logs in the order of their users. What both say
+    /// then, and who of the users exists and is not deleted; whatever is not there is left out.
+    lock(keys: Vec<String>, users: Vec<Uuid>) -> Facts;
     /// The messages that these (sender, client id) already name.
     known(names: Vec<(Uuid, Uuid)>) -> HashMap<(Uuid, Uuid), Message>;
-    insert_messages(rows: &[Row]) -> ();
-    /// Sets the last message of the conversations that moved.
-    update_conversations(plan: &Plan) -> ();
-    update_logs(logs: &BTreeMap<Uuid, i64>) -> ();
-    insert_entries(plan: &Plan) -> ();
+    /// Writes messages and entries, and counts conversations and logs up.
+    write(plan: &Plan) -> ();
     /// Makes direct conversations, by direct key, and their members; leaves those that exist.
     create_conversations(pairs: &BTreeMap<String, [Uuid; 2]>, at: Timestamp) -> ();
+}
+
+impl Transaction {
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        }
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), DbErr> {
+        match self {
+            Self::Postgres(transaction) => transaction.rollback().await,
+            Self::Sqlite(transaction) => transaction.rollback().await,
+        }
+    }
 }

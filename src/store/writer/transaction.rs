@@ -2,18 +2,15 @@
 //! conversations by id, then logs by user.
 
 use super::{
-    plan::{Facts, Plan, check, plan},
-    statements as run_statement,
+    plan::{Plan, check, plan},
+    statements::{Database, Transaction},
 };
-use crate::{
-    model::{
-        Result,
-        conversation::direct_key,
-        message::{NewMessage, Sent},
-    },
-    store::begin,
+use crate::model::{
+    Result,
+    conversation::direct_key,
+    message::{NewMessage, Sent},
 };
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, prelude::Uuid};
+use sea_orm::{DbErr, prelude::Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often new conversations are made and looked for before it counts as a defect.
@@ -41,10 +38,10 @@ enum Outcome {
 }
 
 /// Writes a batch; answers for each send, in its order.
-pub(super) async fn run(pool: &DatabaseConnection, batch: &[NewMessage]) -> Result<Vec<Result<Sent>>, Broken> {
+pub(super) async fn run(database: &Database, batch: &[NewMessage]) -> Result<Vec<Result<Sent>>, Broken> {
     for _ in 0..ROUNDS {
-        let transaction = begin(pool).await?;
-        match write(&transaction, batch).await? {
+        let mut transaction = database.begin().await?;
+        match write(&mut transaction, batch).await? {
             Outcome::Planned(plan) if plan.messages.is_empty() => {
                 transaction.rollback().await?;
                 return Ok(plan.answers);
@@ -55,45 +52,36 @@ pub(super) async fn run(pool: &DatabaseConnection, batch: &[NewMessage]) -> Resu
             }
             Outcome::Missing(pairs) => {
                 transaction.rollback().await?;
-                create_conversations(pool, batch, &pairs).await?;
+                create_conversations(database, batch, &pairs).await?;
             }
         }
     }
     Err(DbErr::RecordNotFound("conversations that were just made".to_owned()).into())
 }
 
-async fn write(transaction: &DatabaseTransaction, batch: &[NewMessage]) -> Result<Outcome, DbErr> {
-    let people: BTreeSet<Uuid> = batch.iter().flat_map(|new| [new.sender.0, new.receiver.0]).collect();
-    let people = run_statement::living(transaction, people.into_iter().collect()).await?;
-
-    let valid: Vec<&NewMessage> = batch.iter().filter(|new| check(new, &people).is_ok()).collect();
+async fn write(transaction: &mut Transaction, batch: &[NewMessage]) -> Result<Outcome, DbErr> {
+    // What is nobody's is not there to be locked, so this may hold sends that will be refused.
     let pairs: BTreeMap<String, [Uuid; 2]> =
-        valid.iter().map(|new| (direct_key(new.sender, new.receiver), [new.sender.0, new.receiver.0])).collect();
-    let mut facts = Facts { people, ..Facts::default() };
-    if pairs.is_empty() {
-        return Ok(Outcome::Planned(plan(batch, facts)));
-    }
+        batch.iter().map(|new| (direct_key(new.sender, new.receiver), [new.sender.0, new.receiver.0])).collect();
+    let members: BTreeSet<Uuid> = pairs.values().flatten().copied().collect();
+    let mut facts = transaction.lock(pairs.into_keys().collect(), members.into_iter().collect()).await?;
 
-    facts.conversations = run_statement::lock_conversations(transaction, pairs.keys().cloned().collect()).await?;
-    let missing: BTreeMap<_, _> = pairs.into_iter().filter(|(key, _)| !facts.conversations.contains_key(key)).collect();
+    let valid: Vec<&NewMessage> = batch.iter().filter(|new| check(new, &facts.people).is_ok()).collect();
+    let pair = |new: &&NewMessage| (direct_key(new.sender, new.receiver), [new.sender.0, new.receiver.0]);
+    let missing: BTreeMap<_, _> = valid.iter().map(pair).filter(|(key, _)| !facts.conversations.contains_key(key)).collect();
     if !missing.is_empty() {
         return Ok(Outcome::Missing(missing));
     }
-    let members: BTreeSet<Uuid> = valid.iter().flat_map(|new| [new.sender.0, new.receiver.0]).collect();
-    facts.logs = run_statement::lock_logs(transaction, members.into_iter().collect()).await?;
 
     // Only now: whoever sends under the same name locks the same log, so its message is either here or not begun.
     let names: Vec<(Uuid, Uuid)> = valid.iter().filter_map(|new| new.client_id.map(|client| (new.sender.0, client.0))).collect();
     if !names.is_empty() {
-        facts.known = run_statement::known(transaction, names).await?;
+        facts.known = transaction.known(names).await?;
     }
 
     let plan = plan(batch, facts);
     if !plan.messages.is_empty() {
-        run_statement::insert_messages(transaction, &plan.messages).await?;
-        run_statement::update_conversations(transaction, &plan).await?;
-        run_statement::update_logs(transaction, &plan.logs).await?;
-        run_statement::insert_entries(transaction, &plan).await?;
+        transaction.write(&plan).await?;
     }
     Ok(Outcome::Planned(plan))
 }
@@ -102,12 +90,12 @@ async fn write(transaction: &DatabaseTransaction, batch: &[NewMessage]) -> Resul
 /// moment find one conversation, and the unique key is never waited for while holding another lock. Until a message
 /// is in it, nobody sees it.
 async fn create_conversations(
-    pool: &DatabaseConnection,
+    database: &Database,
     batch: &[NewMessage],
     pairs: &BTreeMap<String, [Uuid; 2]>,
 ) -> Result<(), DbErr> {
     let Some(at) = batch.first().map(|new| new.created_at) else { return Ok(()) };
-    let transaction = begin(pool).await?;
-    run_statement::create_conversations(&transaction, pairs, at).await?;
+    let mut transaction = database.begin().await?;
+    transaction.create_conversations(pairs, at).await?;
     transaction.commit().await
 }
