@@ -34,7 +34,7 @@ use crate::{
         typing::Typing,
         users::Users,
     },
-    http,
+    http::{self, server::Shortcut},
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{Clock, Error},
@@ -112,7 +112,7 @@ impl App {
         };
         let recent = Recent::new(config.ops.recent_events, clock.clone());
         let ops = http::ops(lifecycle.clone(), metrics.clone(), recent.clone(), health);
-        serve(private, ops, &config.http, &lifecycle, metrics.http_connections.with_label_values(&["ops"]));
+        serve(private, ops, None, &config.http, &lifecycle, metrics.http_connections.with_label_values(&["ops"]));
 
         let built = Self::build(&config, clock, recent, &lifecycle, &metrics).await;
         let (store, backplane, signals, services) = match built {
@@ -129,7 +129,15 @@ impl App {
         backplane.settle(config.redis.timeout).await;
         let routes = http::api(services.clone(), &config).merge(sockets);
         let routes = http::finish(routes, &config, metrics.clone());
-        serve(public, routes, &config.http, &lifecycle, metrics.http_connections.with_label_values(&["public"]));
+        let shortcut = realtime.shortcut();
+        serve(
+            public,
+            routes,
+            Some(Arc::new(shortcut)),
+            &config.http,
+            &lifecycle,
+            metrics.http_connections.with_label_values(&["public"]),
+        );
         lifecycle.started();
         tracing::info!(
             http = %http_address, ops = %ops_address, node = %backplane.node(),
@@ -279,9 +287,16 @@ pub fn explained<T>(answer: Result<T, Error>, failed: &'static str) -> anyhow::R
     answer.map_err(describe).context(failed)
 }
 
-fn serve(listener: TcpListener, routes: Router, config: &config::Http, lifecycle: &Lifecycle, connections: IntGauge) {
+fn serve(
+    listener: TcpListener,
+    routes: Router,
+    shortcut: Option<Shortcut>,
+    config: &config::Http,
+    lifecycle: &Lifecycle,
+    connections: IntGauge,
+) {
     let (config, node) = (config.clone(), lifecycle.clone());
-    lifecycle.tracker().spawn(async move { http::server::serve(listener, routes, &config, node, connections).await });
+    lifecycle.tracker().spawn(async move { http::server::serve(listener, routes, shortcut, &config, node, connections).await });
 }
 
 /// The secret that tokens are signed with: the configured one, or, on a node alone, one that is made once and kept.

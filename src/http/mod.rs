@@ -161,11 +161,15 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     Error::internal("http", format_args!("a handler panicked: {}", text.unwrap_or("no text"))).into_response()
 }
 
+/// Room for what the layers add to an answer, so that its headers grow once.
+const HEADERS: usize = 12;
+
 /// Middleware: headers that make browsers careful. An answer that says otherwise itself keeps what it says.
 async fn harden(request: Request, next: Next) -> Response {
     let is_private = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     let mut default = |name: HeaderName, value: &'static str| set_default(headers, name, value);
     default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(header::X_FRAME_OPTIONS, "DENY");

@@ -11,8 +11,19 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::IntGauge;
 use socket2::SockRef;
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    mem::MaybeUninit,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 use tokio::{
+    io::ReadBuf,
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
@@ -26,9 +37,16 @@ const USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head of a request; also bounds what a connection buffers.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// What is looked at of a connection before it is served; a request's head that is longer takes no shortcut.
+const FIRST: usize = 4096;
+
 /// The pause after a failed accept, doubled up to the maximum while it goes on failing.
 const BACK_OFF: Duration = Duration::from_millis(50);
 const MAX_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// Looks at the first bytes of a connection and takes it over, or gives it back as it was, to be served as HTTP. It is told
+/// the connection's place as a request is.
+pub type Shortcut = Arc<dyn Fn(&[u8], TcpStream, &Arc<OwnedSemaphorePermit>) -> Option<TcpStream> + Send + Sync>;
 
 /// Serves `router` on `listener` until the node stops; connections then finish the request that they are at, as tasks
 /// of the lifecycle's tracker, which the caller waits for.
@@ -36,10 +54,20 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(1);
 /// A draining node goes on accepting and answering, since load balancers need a moment to notice, but closes each
 /// connection after its next answer.
 ///
+/// `shortcut`, if there is one, sees each connection first.
+///
 /// Each request carries `ConnectInfo<SocketAddr>`, and its connection's place under `max_connections` as
 /// `Arc<OwnedSemaphorePermit>`: whoever takes the stream over by an upgrade keeps the place by keeping that. The
 /// upgraded stream is a `TokioIo<TcpStream>`, nothing around it.
-pub async fn serve(listener: TcpListener, router: Router, config: &config::Http, lifecycle: Lifecycle, connections: IntGauge) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shortcut: Option<Shortcut>,
+    config: &config::Http,
+    lifecycle: Lifecycle,
+    connections: IntGauge,
+) {
+    let patience = config.header_timeout;
     let places = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(MAX_HEAD);
@@ -62,9 +90,16 @@ pub async fn serve(listener: TcpListener, router: Router, config: &config::Http,
                 let connection =
                     Connection { router: router.clone(), peer, place: Arc::new(place), lifecycle: lifecycle.clone() };
                 let open = Open::new(&connections);
-                let http = http.clone();
+                let (http, shortcut) = (http.clone(), shortcut.clone());
                 lifecycle.tracker().spawn(async move {
-                    connection.run(&http, stream).await;
+                    let stream = match shortcut {
+                        Some(shortcut) => connection.first_look(stream, shortcut, patience).await,
+                        None => Some(stream),
+                    };
+                    if let Some(stream) = stream {
+                        // Apart: it is large, and who took the shortcut needs none of it.
+                        Box::pin(connection.run(&http, stream)).await;
+                    }
                     drop(open);
                 });
             }
@@ -117,6 +152,25 @@ struct Connection {
 }
 
 impl Connection {
+    /// Waits for the first bytes and shows them to `shortcut`. `None` if that took the connection, or none came in time.
+    async fn first_look(&self, stream: TcpStream, shortcut: Shortcut, patience: Duration) -> Option<TcpStream> {
+        let mut held = Some(stream);
+        let look = poll_fn(|cx| {
+            let Some(stream) = &held else { return Poll::Ready(None) };
+            let mut space = [const { MaybeUninit::uninit() }; FIRST];
+            let mut first = ReadBuf::uninit(&mut space);
+            // What is wrong with the connection shows again when it is served.
+            let _ = ready!(stream.poll_peek(cx, &mut first));
+            Poll::Ready(held.take().and_then(|stream| shortcut(first.filled(), stream, &self.place)))
+        });
+        tokio::select! {
+            biased;
+            stream = look => stream,
+            () = tokio::time::sleep(patience) => None,
+            () = self.lifecycle.stopped() => None,
+        }
+    }
+
     async fn run(self, http: &http1::Builder, stream: TcpStream) {
         let mut stopped = pin!(self.lifecycle.stopped());
         let service = service_fn(|request| self.answer(request));
@@ -163,6 +217,10 @@ pub(super) mod tests {
     }
 
     pub(in crate::http) async fn hub(router: Router, max_connections: usize, header_timeout: Duration) -> Hub {
+        hub_with(router, None, max_connections, header_timeout).await
+    }
+
+    async fn hub_with(router: Router, shortcut: Option<Shortcut>, max_connections: usize, header_timeout: Duration) -> Hub {
         let config = config::Http {
             host: Ipv4Addr::LOCALHOST.into(),
             port: 0,
@@ -177,7 +235,7 @@ pub(super) mod tests {
         let at = listener.local_addr().expect("an address");
         let (lifecycle, connections) = (Lifecycle::new(), IntGauge::new("connections", "help").expect("a gauge"));
         let (life, gauge) = (lifecycle.clone(), connections.clone());
-        lifecycle.tracker().spawn(async move { serve(listener, router, &config, life, gauge).await });
+        lifecycle.tracker().spawn(async move { serve(listener, router, shortcut, &config, life, gauge).await });
         Hub { at, lifecycle, connections }
     }
 
@@ -214,6 +272,27 @@ pub(super) mod tests {
         hub.lifecycle.stop();
         hub.lifecycle.tracker().wait().await;
         assert_eq!(hub.connections.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_shortcut_takes_what_it_knows_and_gives_the_rest_back_untouched() {
+        let shortcut: Shortcut = Arc::new(|first, stream, _| {
+            if first.starts_with(b"GET ") {
+                return Some(stream);
+            }
+            assert_eq!(stream.try_read(&mut [0; 64]).expect("what was looked at"), first.len());
+            stream.try_write(b"taken!").expect("written");
+            None
+        });
+        let hub = hub_with(greeter(), Some(shortcut), 10, Duration::from_millis(300)).await;
+        let mut known = TcpStream::connect(hub.at).await.expect("connected");
+        known.write_all(b"hello").await.expect("written");
+        assert_eq!(read_until(&mut known, "!").await, "taken!");
+        let mut other = TcpStream::connect(hub.at).await.expect("connected");
+        ask(&mut other, "GET / HTTP/1.1").await;
+        assert!(read_until(&mut other, "!").await.contains("200 OK"));
+        let mut silent = TcpStream::connect(hub.at).await.expect("connected");
+        assert_eq!(silent.read(&mut [0]).await.expect("closed in order"), 0, "who says nothing is not waited for");
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ pub(super) struct Connection {
     /// Whether it still has to be told where in the log it is.
     awaits_position: AtomicBool,
     /// Until it is live. Goes with the connection if that ends on its way in.
-    joining: Mutex<Option<Joining>>,
+    joining: Mutex<Option<Box<Joining>>>,
 }
 
 /// What became of an event's request for a place.
@@ -77,12 +77,12 @@ impl Connection {
             queue: Mutex::new(None),
             kind,
             awaits_position: AtomicBool::new(true),
-            joining: Mutex::new(Some(joining)),
+            joining: Mutex::new(Some(Box::new(joining))),
         }
     }
 
     /// Its place on the way in, for whoever takes it live.
-    pub(super) fn take_joining(&self) -> Option<Joining> {
+    pub(super) fn take_joining(&self) -> Option<Box<Joining>> {
         self.joining.lock().take()
     }
 

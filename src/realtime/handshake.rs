@@ -24,7 +24,7 @@ use crate::{
     domain::Services,
     metrics::Metrics,
     model::{
-        Error, Result,
+        Result,
         resume::{Claim, Pid, Verdict},
         session::Identity,
     },
@@ -114,21 +114,23 @@ impl Desk {
     }
 
     async fn admit(&self, socket: SocketRef, mut auth: Auth) -> Result<(), Refusal> {
-        let Some(opening) = socket.req_parts().extensions.get::<Opening>().cloned() else {
+        let Some(opening) = socket.req_parts().extensions.get::<Arc<Opening>>().cloned() else {
             return Err(Refusal("Unauthorized - Authentication failed"));
         };
         let (claim, kind) = (auth.claim(), auth.kind());
-        let token = auth.token.as_deref().filter(|token| !token.is_empty()).or(opening.token.as_deref());
-        match self.identify(token, &claim).await {
+        let token = auth.token.as_deref().filter(|token| !token.is_empty());
+        let claimed = token.map_or_else(|| opening.claimed.clone(), |token| self.services.sessions.read(token));
+        match self.identify(claimed, &claim).await {
             Ok((identity, joining)) => {
+                opening.link.comes_again();
                 opening.link.set_pid(pid(&claim, &identity, &joining).to_string());
                 let number = self.services.recent.number_socket();
-                let connection = Arc::new(Connection::new(number, identity, opening.link, kind, joining));
+                let connection = Arc::new(Connection::new(number, identity, opening.link.clone(), kind, joining));
                 handlers::register(&socket, &connection, &self.hub, self.events);
                 let (hub, ended) = (self.hub.clone(), connection.clone());
                 socket
                     .on_disconnect(move |_: SocketRef, reason: DisconnectReason| async move { hub.ended(&ended, label(reason)) });
-                socket.extensions.insert(connection);
+                opening.arrives(&socket, connection);
                 Ok(())
             }
             Err(failure) => {
@@ -143,14 +145,15 @@ impl Desk {
         }
     }
 
-    async fn identify(&self, token: Option<&str>, claim: &Claim) -> Result<(Identity, Joining)> {
-        let identity = self.services.sessions.authenticate(token.ok_or(Error::NoToken)?).await?;
+    async fn identify(&self, claimed: Result<Identity>, claim: &Claim) -> Result<(Identity, Joining)> {
+        let identity = self.services.sessions.confirm(claimed?).await?;
         self.services.limits.handshake(identity.user).await?;
         Ok((identity, Joining::begin(&self.hub, identity.user, claim).await?))
     }
 
     async fn take_in(&self, socket: SocketRef) {
-        let Some(connection) = socket.extensions.get::<Arc<Connection>>() else { return };
+        let opening = socket.req_parts().extensions.get::<Arc<Opening>>();
+        let Some(connection) = opening.and_then(|opening| opening.arrived(&socket)) else { return };
         let Some(joining) = connection.take_joining() else { return };
         let socket = LocalSocket { socket, connection };
         let (verdict, since) = (joining.verdict(), joining.since());

@@ -12,10 +12,14 @@ use super::{
     connection::{Connection, LocalSocket},
     cursor::Offered,
     meter::{Emitted, Meter, Meters, Name, Way},
+    packet::Packet,
     person::{Person, State},
     presence::Presence,
     repair,
-    transport::link::Cut,
+    transport::{
+        link::{Cut, Link},
+        wire::{Sent, When},
+    },
 };
 use crate::{
     config::{self, Config},
@@ -117,7 +121,12 @@ impl Hub {
     /// Registers a socket that has just gone live.
     pub(super) fn admit(&self, socket: LocalSocket) {
         self.0.metrics.sockets.inc();
-        self.0.sessions.lock().entry(socket.connection.identity.session).or_default().push(socket.clone());
+        self.0
+            .sessions
+            .lock()
+            .entry(socket.connection.identity.session)
+            .or_insert_with(|| Vec::with_capacity(1))
+            .push(socket.clone());
         // It may have ended, or been cut, while it was on its way in; its end found nothing to remove then.
         if !socket.socket.connected() || socket.link().reason().is_some() {
             self.leave(&socket.connection, false);
@@ -170,7 +179,7 @@ impl Hub {
         let mut state = person.lock();
         let offered = state.cursor.offer(seq, event);
         if let Offered::Next(events) = &offered {
-            self.emit(user, &state, events, how);
+            self.emit(&person, &mut state, events, how);
         }
         drop(state);
         if matches!(offered, Offered::Gap) {
@@ -187,44 +196,67 @@ impl Hub {
     /// Says something in passing to all sockets of some people, as far as they are here. A socket that has no room for it
     /// goes without.
     pub(super) fn whisper(&self, whisper: &Whisper) {
+        let packet = Packet::new(whisper.kind.name(), &*whisper.payload, None);
         for user in &whisper.to {
             let Some(person) = self.person(*user) else { continue };
             let state = person.lock();
             for socket in &state.sockets {
-                if send(socket, whisper.kind.name(), &*whisper.payload) == Sent::Queued {
-                    self.0.emitted.count(Name::Typing);
+                if packet.send(socket, When::Now) == Sent::Queued {
+                    self.0.emitted.count(Name::Typing, 1);
                 }
             }
         }
     }
 
     /// Passes events on that end where the cursor stands now.
-    fn emit(&self, user: UserId, state: &State, events: &[Event], how: How) {
+    fn emit(&self, person: &Arc<Person>, state: &mut State, events: &[Event], how: How) {
         let Some(head) = state.position() else { return };
         let first = head.seq + 1 - i64::try_from(events.len()).unwrap_or(0);
+        let are_many = state.sockets.len() > AT_ONCE;
+        let when = if are_many { When::OnFlush } else { When::Now };
         for (seq, event) in (first..).zip(events) {
             let at = Position { seq, ..head }.to_string();
+            let packet = Packet::new(event.kind.name(), &*event.payload, Some(&at));
             let mut reached = Sockets::default();
             for socket in &state.sockets {
-                match self.send_entry(socket, event, &at) {
+                match packet.send(socket, when) {
                     Sent::Queued => reached.push(socket.connection.number),
                     // It must not miss a number and then get the next one.
-                    Sent::Full => self.overflows(socket),
+                    Sent::Full => self.overflows(socket.link()),
                     Sent::Gone => {}
                 }
             }
+            self.0.emitted.count(event.kind.into(), reached.count().into());
             // Without a live socket, each one on its way in is sent it from the log, which is remembered with that.
             if !state.sockets.is_empty() {
-                self.0.services.recent.queued(user, seq, how.label(), reached);
+                self.0.services.recent.queued(person.id, seq, how.label(), reached);
             }
+        }
+        if are_many && !std::mem::replace(&mut state.flushes, true) {
+            let (hub, person) = (self.clone(), person.clone());
+            self.0.lifecycle.spawn(async move {
+                tokio::time::sleep(GATHER).await;
+                hub.flush(&person);
+            });
         }
     }
 
-    /// Queues an entry to one socket; its position ends the event, where stock clients find it.
-    pub(super) fn send_entry(&self, socket: &LocalSocket, event: &Event, at: &str) -> Sent {
-        let sent = send(socket, event.kind.name(), &(&*event.payload, at));
+    /// Has the events of somebody with many sockets written by several tasks. They need no order among each other: each
+    /// socket's own events have one.
+    fn flush(&self, person: &Person) {
+        let mut state = person.lock();
+        state.flushes = false;
+        for sockets in state.sockets.chunks(AT_ONCE) {
+            let links: Vec<Arc<Link>> = sockets.iter().map(|socket| socket.connection.link.clone()).collect();
+            self.0.lifecycle.spawn(async move { links.iter().for_each(|link| link.flush()) });
+        }
+    }
+
+    /// Queues an entry of the past to one socket.
+    pub(super) fn send_entry(&self, socket: &LocalSocket, event: &Event, at: Position) -> Sent {
+        let sent = Packet::new(event.kind.name(), &*event.payload, Some(&at.to_string())).send(socket, When::Soon);
         if sent == Sent::Queued {
-            self.0.emitted.count(event.kind.into());
+            self.0.emitted.count(event.kind.into(), 1);
         }
         sent
     }
@@ -235,7 +267,7 @@ impl Hub {
         if let Some(reason) = verdict.reason() {
             told["reason"] = reason.label().into();
         }
-        send(socket, "resume", &told);
+        Packet::new("resume", &told, None).send(socket, When::Soon);
     }
 
     pub(super) fn count_resume(&self, verdict: Verdict) {
@@ -243,12 +275,12 @@ impl Hub {
         self.0.metrics.resumes.with_label_values(&[verdict.label(), reason]).inc();
     }
 
-    /// Queues something that has no number.
-    pub(super) fn say<T: Serialize + ?Sized>(&self, socket: &LocalSocket, name: Name, payload: &T) -> Sent {
-        let sent = send(socket, name.text(), payload);
+    /// Queues something that has no number; `at` is where its socket is, if it has to be told.
+    pub(super) fn say<T: Serialize + ?Sized>(&self, socket: &LocalSocket, name: Name, payload: &T, at: Option<&str>) -> Sent {
+        let sent = Packet::new(name.text(), payload, at).send(socket, When::Now);
         match sent {
-            Sent::Queued => self.0.emitted.count(name),
-            Sent::Full => self.overflows(socket),
+            Sent::Queued => self.0.emitted.count(name, 1),
+            Sent::Full => self.overflows(socket.link()),
             Sent::Gone => {}
         }
         sent
@@ -268,9 +300,10 @@ impl Hub {
         }
     }
 
-    fn overflows(&self, socket: &LocalSocket) {
+    /// Ends a session whose outbox is full.
+    pub(super) fn overflows(&self, link: &Link) {
         self.0.metrics.outbox_overflows.inc();
-        socket.link().cut(Cut::Overflow);
+        link.cut(Cut::Overflow);
     }
 
     fn person(&self, user: UserId) -> Option<Arc<Person>> {
@@ -351,26 +384,11 @@ impl How {
     }
 }
 
-/// What became of an event for one socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
-    Queued,
-    /// Its outbox is full.
-    Full,
-    /// It has ended, or is about to.
-    Gone,
-}
+/// Sockets to which one task writes without a pause: some microseconds each. Almost everybody has fewer.
+const AT_ONCE: usize = 32;
 
-fn send<T: Serialize + ?Sized>(socket: &LocalSocket, name: &str, payload: &T) -> Sent {
-    if socket.link().reason().is_some() {
-        return Sent::Gone;
-    }
-    match socket.socket.emit(name, payload) {
-        Ok(()) => Sent::Queued,
-        Err(_) if socket.socket.connected() => Sent::Full,
-        Err(_) => Sent::Gone,
-    }
-}
+/// How long events wait for others if they go to more sockets than that: what comes within it costs one write a socket.
+const GATHER: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// How long a dismissed client has to hang up.
 const DISMISSAL: std::time::Duration = std::time::Duration::from_millis(500);

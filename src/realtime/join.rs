@@ -5,10 +5,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     connection::LocalSocket,
-    hub::{How, Hub, Sent},
+    hub::{How, Hub},
     person::Person,
     repair,
-    transport::link::Cut,
+    transport::{link::Cut, wire::Sent},
 };
 use crate::model::{
     Error, Result, UserId,
@@ -87,9 +87,10 @@ impl Joining {
             return Ok(position);
         }
         self.hub.services().presence.attach(person.id).await;
-        let positions = self.hub.services().delivery.positions(&[person.id]).await?;
+        // Shared with others who come now; its query begins only here, after the attach.
+        let position = self.hub.services().delivery.position(person.id).await?;
         // No log: the account is gone, and so will be its session.
-        let at = positions.first().map_or(Position { epoch: 0, seq: 0 }, |(_, position)| *position);
+        let at = position.unwrap_or(Position { epoch: 0, seq: 0 });
         person.lock().start(at);
         Ok(at)
     }
@@ -193,7 +194,7 @@ impl Joining {
         let at = Position { seq: entry.seq, ..self.since };
         let patience = Instant::now() + self.hub.config().write_timeout;
         loop {
-            match self.hub.send_entry(socket, &entry.event, &at.to_string()) {
+            match self.hub.send_entry(socket, &entry.event, at) {
                 Sent::Queued => {
                     self.hub.metrics().replayed.inc();
                     return true;

@@ -54,8 +54,9 @@ impl Emitted {
         Self(Name::ALL.map(|name| metrics.emitted.with_label_values(&[name.text()])))
     }
 
-    pub(super) fn count(&self, name: Name) {
-        self.0[name as usize].inc();
+    /// So many sockets were told this.
+    pub(super) fn count(&self, name: Name, sockets: u64) {
+        self.0[name as usize].inc_by(sockets);
     }
 }
 

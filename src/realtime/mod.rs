@@ -1,9 +1,10 @@
 //! The Socket.IO edge: from an upgraded connection to the domain and back.
 //!
-//! - `transport`: our own 101, the guarded stream with its kill switch, polling.
+//! - `transport`: our own 101, the guarded stream with its kill switch, polling, the short way in for WebSockets.
 //! - `handshake`: who is it, and may they come in.
 //! - `join`: where a socket resumes, what it missed, and the switch to live.
 //! - `hub`: this node's sockets, by `person`; `cursor` is one person's place in their own log.
+//! - `packet`: an event on its way to sockets, rendered once for all of them.
 //! - `pump`: pulls signals into the hub; `repair` reads from the log what they did not bring.
 //! - `meter`: what was delivered on which way, and how fast.
 //! - `shed`: closing what a node holds beyond its share, if that is wanted.
@@ -14,7 +15,11 @@ use axum::Router;
 use rand::seq::SliceRandom;
 use socketioxide::{ParserConfig, SocketIo, handler::ConnectHandler};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     config::{Config, origins::Origins},
@@ -31,6 +36,7 @@ mod handshake;
 mod hub;
 mod join;
 mod meter;
+mod packet;
 mod person;
 mod presence;
 mod pump;
@@ -42,8 +48,9 @@ use hub::Hub;
 use shed::Debt;
 use transport::{Doors, Transport, foreign::Foreign, link::Cut};
 
-/// Bytes that the WebSocket reader keeps per connection: chat clients send little, and idle ones nothing.
-const READ_BUFFER: usize = 512;
+/// Bytes that the WebSocket reader keeps per connection, enough for most of what clients say, in one read; idle ones say
+/// nothing but `3`. What is longer gets the room that it needs, and is read in pieces of this size.
+const READ_BUFFER: usize = 256;
 
 /// How often sockets whose end went unnoticed, or whose token expired, are looked for.
 const CENSUS_INTERVAL: Duration = Duration::from_secs(5);
@@ -85,14 +92,21 @@ impl Realtime {
         let desk = Arc::new(handshake::Desk::new(services.clone(), hub.clone(), config, metrics.clone()));
         io.ns("/", desk.clone().connected().with(desk.admits()));
         let debt = Debt::new(&config.cluster);
-        let doors = Doors { limits: services.limits.clone(), debt: debt.clone(), metrics: metrics.clone() };
+        let sessions = services.sessions.clone();
+        let doors = Doors { sessions, limits: services.limits.clone(), debt: debt.clone(), metrics: metrics.clone() };
         let foreign = Foreign::new(config, lifecycle, metrics);
-        let transport = Transport::new(engine, foreign, origins, limits, doors, lifecycle.clone());
+        let transport = Transport::new(engine, foreign, origins, &limits, doors, lifecycle.clone());
         lifecycle.spawn(shed::run(hub.clone(), config.cluster.clone(), debt));
         pump::start(&hub, services, signals, config, lifecycle);
         presence::start(&hub, &config.presence);
         let routes = transport.clone().router();
         (Self { hub, transport }, routes)
+    }
+
+    /// The way in for connections that begin with a request for a WebSocket: it takes those over, and gives others back.
+    pub fn shortcut(&self) -> impl Fn(&[u8], TcpStream, &Arc<OwnedSemaphorePermit>) -> Option<TcpStream> + use<> {
+        let transport = self.transport.clone();
+        move |first, stream, place| transport.take(first, stream, place)
     }
 
     /// Takes no new sessions and closes the transports of all sockets, evenly over `spread` and in random order: stock

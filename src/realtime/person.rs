@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) sockets: Vec<LocalSocket>,
     /// Sockets on their way in: the person must not be forgotten under them.
     pub(super) joining: usize,
+    /// Whether events wait in the sockets for a flush that is on its way.
+    pub(super) flushes: bool,
 }
 
 impl State {
@@ -49,7 +51,9 @@ impl State {
 
 impl Person {
     pub(super) fn new(id: UserId) -> Self {
-        Self { id, state: Mutex::default(), fence: tokio::sync::Mutex::default(), repairing: AtomicBool::new(false) }
+        // Most people have one socket, and a list that grows by itself begins with room for four.
+        let state = Mutex::new(State { sockets: Vec::with_capacity(1), ..State::default() });
+        Self { id, state, fence: tokio::sync::Mutex::default(), repairing: AtomicBool::new(false) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

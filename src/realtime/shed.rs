@@ -53,6 +53,11 @@ impl Debt {
         self.owed.load(Ordering::Relaxed) > 0 && self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok()
     }
 
+    /// Whether nobody has to be sent away.
+    pub(super) fn is_paid(&self) -> bool {
+        self.owed.load(Ordering::Relaxed) == 0
+    }
+
     pub(super) fn farewell(&self) -> Option<HeaderValue> {
         self.farewell.clone()
     }

@@ -11,7 +11,7 @@ use super::{limit, link};
 use crate::{
     http::{
         Edge,
-        body::ApiJson,
+        body::{ApiJson, Final},
         error::ErrorBody,
         extract::{ApiQuery, Caller, Id},
         link::Next,
@@ -198,10 +198,10 @@ pub(in crate::http) async fn send(
     State(edge): State<Edge>,
     Id(receiver): Id<UserId>,
     ApiJson(SendBody { text, image, client_id }): ApiJson<SendBody>,
-) -> Result<(StatusCode, Json<Message>)> {
+) -> Result<(StatusCode, Final)> {
     let client_id = client_id.map(|text| text.parse()).transpose()?;
     let message = edge.services.messages.send(me.user, receiver, Draft { text, image, client_id }).await?;
-    Ok((StatusCode::CREATED, Json(message)))
+    Ok((StatusCode::CREATED, Final(message)))
 }
 
 /// Mark as read

@@ -8,18 +8,24 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use socketioxide::{
-    ParserError, SendError, SocketError,
-    extract::{AckSender, Event, SocketRef, TryData},
+    ParserError,
+    adapter::Adapter,
+    extract::{Event, SocketRef, TryData},
+    handler::{FromMessageParts, Value as Packet},
+    socket::Socket,
 };
 use std::{fmt, future::ready, sync::Arc, time::Duration};
 use tracing::Instrument;
 
+mod ack;
+
+use self::ack::AckSender;
 use super::{
     connection::{Allowance, Connection},
     error::acknowledgement,
     hub::Hub,
     presence::{self, Watched},
-    transport::link::Cut,
+    transport::{link::Cut, wire::Sent},
 };
 use crate::{
     config::Quota,
@@ -96,33 +102,53 @@ struct Clerk {
     events: Quota,
 }
 
-/// Registers every handler of a socket. What they hold is paid for by every idle socket: two pointers and the limit.
+/// Registers the one handler of a socket, for whatever it says: one of its own for each event would be paid for by every
+/// idle socket.
 pub(super) fn register(socket: &SocketRef, connection: &Arc<Connection>, hub: &Hub, events: Quota) {
     let clerk = Clerk { connection: connection.clone(), hub: hub.clone(), events };
-    clerk.clone().handle(socket, "sendMessage", Request::SendMessage);
-    clerk.clone().handle(socket, "messagesRead", Request::MessagesRead);
-    clerk.clone().handle(socket, "typing", Request::Typing);
-    clerk.clone().handle(socket, "presence:watch", Request::Watch);
-    clerk.clone().handle(socket, "presence:unwatch", Request::Unwatch);
-    socket.on_fallback(move |_: SocketRef, _: Event, answer: AckSender| {
-        let unknown = Err(Error::Malformed("There is no such event.".to_owned()));
-        clerk.take("unknown", unknown, answer);
+    socket.on_fallback(move |_: SocketRef, said: Said, answer: AckSender| {
+        clerk.take(said.event, said.request, answer);
         ready(())
     });
 }
 
-impl Clerk {
-    fn handle<T>(self, socket: &SocketRef, event: &'static str, request: fn(T) -> Request)
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        socket.on(event, move |_: SocketRef, TryData(payload): TryData<T>, answer: AckSender| {
-            let request = payload.map(request).map_err(|error| malformed(event, &error));
-            self.take(event, request, answer);
-            ready(())
-        });
-    }
+/// What a client said.
+struct Said {
+    /// `unknown`, unless it is one that there is.
+    event: &'static str,
+    request: Result<Request>,
+}
 
+impl<A: Adapter> FromMessageParts<A> for Said {
+    type Error = ParserError;
+
+    fn from_message_parts(socket: &Arc<Socket<A>>, packet: &mut Packet, ack: &Option<i64>) -> Result<Self, ParserError> {
+        let Event(name) = Event::from_message_parts(socket, packet, ack)?;
+        Ok(match &*name {
+            "sendMessage" => Self::read(socket, packet, ack, "sendMessage", Request::SendMessage),
+            "messagesRead" => Self::read(socket, packet, ack, "messagesRead", Request::MessagesRead),
+            "typing" => Self::read(socket, packet, ack, "typing", Request::Typing),
+            "presence:watch" => Self::read(socket, packet, ack, "presence:watch", Request::Watch),
+            "presence:unwatch" => Self::read(socket, packet, ack, "presence:unwatch", Request::Unwatch),
+            _ => Self { event: "unknown", request: Err(Error::Malformed("There is no such event.".to_owned())) },
+        })
+    }
+}
+
+impl Said {
+    fn read<A: Adapter, T: DeserializeOwned>(
+        socket: &Arc<Socket<A>>,
+        packet: &mut Packet,
+        ack: &Option<i64>,
+        event: &'static str,
+        request: fn(T) -> Request,
+    ) -> Self {
+        let Ok(TryData(payload)) = TryData::<T>::from_message_parts(socket, packet, ack);
+        Self { event, request: payload.map(request).map_err(|error| malformed(event, &error)) }
+    }
+}
+
+impl Clerk {
     /// The synchronous part: nothing in here waits.
     fn take(&self, event: &'static str, request: Result<Request>, answer: AckSender) {
         match self.connection.allow(self.events) {
@@ -214,9 +240,8 @@ impl Clerk {
     fn acknowledge(&self, answer: AckSender, result: &Value) {
         // A client that waited for an answer that never comes would wait for ever: let it notice, and ask again with its
         // clientId.
-        if let Err(SendError::Socket(SocketError::InternalChannelFull)) = answer.send(result) {
-            self.hub.metrics().outbox_overflows.inc();
-            self.connection.link.cut(Cut::Overflow);
+        if answer.send(&self.connection.link, result) == Sent::Full {
+            self.hub.overflows(&self.connection.link);
         }
     }
 

@@ -27,11 +27,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    connection::LocalSocket,
-    hub::{Hub, Sent},
-    meter::Name,
-};
+use super::{connection::LocalSocket, hub::Hub, meter::Name, transport::wire::Sent};
 use crate::{
     config::{self, Audience},
     domain::Services,
@@ -52,8 +48,8 @@ mod watching;
 pub(super) use seats::Kind;
 pub(super) use watching::{Watched, unwatch, watch};
 
-/// Words said before others get a turn.
-const SLICE: usize = 256;
+/// Words said before others get a turn: each is a write of some microseconds.
+const SLICE: usize = 64;
 
 /// What a node's sockets see; part of the [`Hub`].
 pub(super) struct Presence {
@@ -237,26 +233,23 @@ fn say(hub: &Hub, socket: &LocalSocket, word: &Word) -> usize {
     let (counter, bytes, sent) = match word {
         Word::List(shown) => {
             let Some(list) = shown.render(presence) else { return 0 };
-            let send = |position: Option<String>| match position {
-                Some(at) => hub.say(socket, Name::GetOnlineUsers, &(&*list, at)),
-                None => hub.say(socket, Name::GetOnlineUsers, &*list),
-            };
+            let send = |position: Option<String>| hub.say(socket, Name::GetOnlineUsers, &*list, position.as_deref());
             (&presence.bytes.lists, list.get().len(), hub.placed(socket, send))
         }
         Word::Snapshot { online, scope, known } => {
             let Some(online) = online.render(presence) else { return 0 };
             let send = |position| {
                 let snapshot = Snapshot { scope: *scope, state: state(*known), online: &online, position };
-                hub.say(socket, Name::Snapshot, &snapshot)
+                hub.say(socket, Name::Snapshot, &snapshot, None)
             };
             (&presence.bytes.snapshots, online.get().len(), hub.placed(socket, send))
         }
         Word::Changes(changes) => {
             let Some(changes) = changes.render() else { return 0 };
-            (&presence.bytes.changes, changes.get().len(), hub.say(socket, Name::Changes, &*changes))
+            (&presence.bytes.changes, changes.get().len(), hub.say(socket, Name::Changes, &*changes, None))
         }
         Word::State { known } => {
-            hub.say(socket, Name::State, &serde_json::json!({ "state": state(*known) }));
+            hub.say(socket, Name::State, &serde_json::json!({ "state": state(*known) }), None);
             return 0;
         }
     };

@@ -1,6 +1,6 @@
 //! What is known of one socket, and of one person, as far as who is online concerns them.
 
-use std::time::Instant;
+use std::{collections::HashSet, time::Instant};
 
 use crate::model::UserId;
 
@@ -21,16 +21,34 @@ pub(super) struct Seat<S> {
     pub(super) kind: Kind,
     /// Whether it had its snapshot, and so is told changes.
     pub(super) begun: bool,
-    /// Which list it got last, and when.
-    pub(super) sent_edition: Option<u64>,
-    pub(super) sent_at: Option<Instant>,
+    /// The list that it got last.
+    pub(super) sent: Option<Sent>,
     /// The people whom it watches besides.
-    pub(super) watched: Vec<UserId>,
+    watched: Box<[UserId]>,
+}
+
+/// Which list a socket got, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    pub(super) edition: u64,
+    pub(super) at: Instant,
 }
 
 impl<S> Seat<S> {
     pub(super) fn new(user: UserId, socket: S, kind: Kind) -> Self {
-        Self { user, socket, kind, begun: false, sent_edition: None, sent_at: None, watched: Vec::new() }
+        Self { user, socket, kind, begun: false, sent: None, watched: Box::default() }
+    }
+
+    pub(super) fn watched(&self) -> &[UserId] {
+        &self.watched
+    }
+
+    pub(super) fn watch(&mut self, users: &[UserId]) {
+        self.watched = [&*self.watched, users].concat().into();
+    }
+
+    pub(super) fn unwatch(&mut self, users: &HashSet<&UserId>) {
+        self.watched = self.watched.iter().filter(|user| !users.contains(user)).copied().collect();
     }
 }
 

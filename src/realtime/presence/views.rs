@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     changes::{self, Changes},
-    seats::{Kind, Seat, Viewer},
+    seats::{Kind, Seat, Sent, Viewer},
 };
 use crate::{
     config::{self, Audience},
@@ -123,7 +123,7 @@ impl<S: Clone> Views<S> {
     /// A socket ended. Harmless for one that is not here.
     pub(super) fn leave(&mut self, number: u32) {
         let Some(seat) = self.seats.remove(&number) else { return };
-        for user in &seat.watched {
+        for user in seat.watched() {
             remove(&mut self.watchers, *user, &number);
         }
         let Entry::Occupied(mut viewer) = self.viewers.entry(seat.user) else { return };
@@ -243,8 +243,9 @@ impl<S: Clone> Views<S> {
             partners.push(user);
             partners.sort_unstable();
             partners.dedup();
+            partners.shrink_to_fit();
             for partner in &partners {
-                self.fans.entry(*partner).or_default().push(user);
+                self.fans.entry(*partner).or_insert_with(|| Vec::with_capacity(1)).push(user);
             }
             viewer.partners.learn(partners);
             viewer.edition = self.edition;
@@ -287,16 +288,16 @@ impl<S: Clone> Views<S> {
     /// [`TooMany`]; then nothing changes.
     pub(super) fn watch(&mut self, number: u32, users: &[UserId]) -> Result<(), TooMany> {
         let Some(seat) = self.seats.get_mut(&number) else { return Ok(()) };
-        let mut new: Vec<UserId> = users.iter().filter(|user| !seat.watched.contains(user)).copied().collect();
+        let mut new: Vec<UserId> = users.iter().filter(|user| !seat.watched().contains(user)).copied().collect();
         new.sort_unstable();
         new.dedup();
-        if seat.watched.len() + new.len() > self.config.watch {
+        if seat.watched().len() + new.len() > self.config.watch {
             return Err(TooMany);
         }
         for user in &new {
             self.watchers.entry(*user).or_default().push(number);
         }
-        seat.watched.extend(new);
+        seat.watch(&new);
         Ok(())
     }
 
@@ -304,7 +305,7 @@ impl<S: Clone> Views<S> {
     pub(super) fn unwatch(&mut self, number: u32, users: &[UserId]) {
         let Some(seat) = self.seats.get_mut(&number) else { return };
         let end: HashSet<&UserId> = users.iter().collect();
-        seat.watched.retain(|user| !end.contains(user));
+        seat.unwatch(&end);
         for user in end {
             remove(&mut self.watchers, *user, &number);
         }
@@ -315,10 +316,12 @@ impl<S: Clone> Views<S> {
         let mut next: Option<Instant> = None;
         let mut due = Vec::new();
         for (number, seat) in &self.seats {
-            if seat.kind != Kind::Lists || self.edition_for(seat).is_none_or(|edition| seat.sent_edition == Some(edition)) {
+            if seat.kind != Kind::Lists
+                || self.edition_for(seat).is_none_or(|edition| seat.sent.is_some_and(|sent| sent.edition == edition))
+            {
                 continue;
             }
-            match seat.sent_at.map(|at| at + self.config.list_interval).filter(|ripe| *ripe > now) {
+            match seat.sent.map(|sent| sent.at + self.config.list_interval).filter(|ripe| *ripe > now) {
                 Some(ripe) => next = Some(next.map_or(ripe, |next| next.min(ripe))),
                 None => due.push(*number),
             }
@@ -330,7 +333,7 @@ impl<S: Clone> Views<S> {
     pub(super) fn list(&mut self, number: u32, now: Instant) -> Option<(S, Word)> {
         let edition = self.seats.get(&number).and_then(|seat| self.edition_for(seat))?;
         let seat = self.seats.get_mut(&number)?;
-        (seat.sent_edition, seat.sent_at) = (Some(edition), Some(now));
+        seat.sent = Some(Sent { edition, at: now });
         let (socket, user) = (seat.socket.clone(), seat.user);
         Some((socket, Word::List(self.shown(user, &[], LISTED)?)))
     }
@@ -338,7 +341,7 @@ impl<S: Clone> Views<S> {
     /// The first word to a socket that wants changes; from then on it is told them.
     fn snapshot(&mut self, number: u32) -> Option<(S, Word)> {
         let seat = self.seats.get(&number).filter(|seat| seat.kind == Kind::Changes)?;
-        let online = self.shown(seat.user, &seat.watched, usize::MAX)?;
+        let online = self.shown(seat.user, seat.watched(), usize::MAX)?;
         let socket = seat.socket.clone();
         self.seats.get_mut(&number)?.begun = true;
         Some((socket, Word::Snapshot { online, scope: self.scope, known: self.told.known }))

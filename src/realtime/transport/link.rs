@@ -2,17 +2,26 @@
 //! single transport, and a peer that stopped reading blocks the library's writer for good: the switch fails the stream
 //! under it instead.
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, Weak},
+    io,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Context,
     time::Duration,
 };
 use tokio::sync::mpsc;
 
-use super::{pid, polling::Polling};
+use super::{
+    pid,
+    polling::Polling,
+    wire::{Sent, Unsent, When, Wire},
+};
 
 /// Why hubbub cut a connection; the label of a metric and a log field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +71,10 @@ pub(in crate::realtime) struct Link {
     writer: AtomicWaker,
     /// Set for sessions that began with polling: they have no stream to fail, so the engine is told.
     polling: OnceLock<Box<Polling>>,
+    /// Where its events go past the engine, once it has a WebSocket.
+    wire: OnceLock<Weak<Wire>>,
+    /// Whether all events go through the engine, whatever the transport.
+    keeps_to_engine: AtomicBool,
     pid: Mutex<Pid>,
     closer: mpsc::Sender<Box<str>>,
 }
@@ -145,6 +158,84 @@ impl Link {
         }
     }
 
+    /// Passes a frame on to the session's WebSocket, past the engine; if it has none, lets `engine` queue what is in it.
+    ///
+    /// Everything whose order matters goes this way, so that it takes one and the same for each socket. Those that come in
+    /// an order from one lock are written in it.
+    pub(in crate::realtime) fn send(
+        &self,
+        when: When,
+        frame: impl FnOnce() -> Option<Bytes>,
+        engine: impl FnOnce() -> Sent,
+    ) -> Sent {
+        if self.reason().is_some() {
+            return Sent::Gone;
+        }
+        if self.keeps_to_engine.load(Ordering::Acquire) {
+            return engine();
+        }
+        if let Some(wire) = self.wire.get() {
+            return self.write(wire, when, frame);
+        }
+        let Some(polling) = self.polling.get() else { return engine() };
+        // Or it might get to the engine's queue when that has been taken over already.
+        let _queueing = polling.queueing.lock();
+        match self.wire.get() {
+            Some(wire) => self.write(wire, when, frame),
+            None => engine(),
+        }
+    }
+
+    fn write(&self, wire: &Weak<Wire>, when: When, frame: impl FnOnce() -> Option<Bytes>) -> Sent {
+        let Some(wire) = wire.upgrade() else { return Sent::Gone };
+        // What can't be written must not be missed without a word: the socket is cut, and comes back.
+        let Some(frame) = frame() else { return Sent::Full };
+        match wire.send(&frame, when) {
+            Ok(true) => self.reader.wake(),
+            Ok(false) => {}
+            Err(Unsent::Full) => return Sent::Full,
+            Err(Unsent::Gone(error)) => {
+                self.failed(&error);
+                return Sent::Gone;
+            }
+        }
+        Sent::Queued
+    }
+
+    /// Writes the events that wait for this.
+    pub(in crate::realtime) fn flush(&self) {
+        match self.wire.get().and_then(Weak::upgrade).filter(|_| self.reason().is_none()).map(|wire| wire.try_flush()) {
+            Some(Ok(true)) => self.reader.wake(),
+            Some(Err(error)) => self.failed(&error),
+            _ => {}
+        }
+    }
+
+    /// The kernel says only once why a connection failed: the stream's tasks will hear no more than that it has ended.
+    fn failed(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::TimedOut {
+            self.cut(Cut::Stuck);
+        }
+    }
+
+    /// From here on the session's events go to this connection. What the engine has queued of them by now is all that it
+    /// will get.
+    pub(super) fn leads_to(&self, wire: &Arc<Wire>) {
+        let _queueing = self.polling.get().map(|polling| polling.queueing.lock());
+        let _ = self.wire.set(Arc::downgrade(wire));
+    }
+
+    /// A client that had left the namespace comes back on the same session. Its events go through the engine from here on:
+    /// only that keeps them behind the answer to its second CONNECT. They come after what was sent to it before.
+    pub(in crate::realtime) fn comes_again(&self) {
+        if self.is_answered() {
+            self.keeps_to_engine.store(true, Ordering::Release);
+            if let Some(wire) = self.wire.get().and_then(Weak::upgrade) {
+                wire.forget_unopened();
+            }
+        }
+    }
+
     /// What the session needs for polling; `None` if it began with a WebSocket.
     pub(super) fn polling(&self) -> Option<&Polling> {
         self.polling.get().map(|polling| &**polling)
@@ -178,6 +269,8 @@ impl Links {
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             polling: OnceLock::new(),
+            wire: OnceLock::new(),
+            keeps_to_engine: AtomicBool::new(false),
             pid: Mutex::default(),
             closer: self.closer.clone(),
         })

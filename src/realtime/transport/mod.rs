@@ -1,12 +1,13 @@
 //! How clients reach the engine: the routes below `/socket.io/`.
 //!
 //! WebSocket requests are answered with our own 101, so that the stream handed to socketioxide is one that we can cut
-//! (see `stream`), and so that an idle connection doesn't pin the request's headers in memory. Both ways in share
-//! **one** engine: an upgrade must find the session that polling began.
+//! (see `stream`), and so that an idle connection doesn't pin the request's headers in memory. Connections that are opened for
+//! nothing else take a `shortcut` past HTTP. All ways in share **one** engine: an upgrade must find the session that polling
+//! began.
 
 use axum::{
     Json, Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
@@ -14,6 +15,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
+use prometheus::{Histogram, IntCounter};
 use serde_json::json;
 use socketioxide::service::SocketIoService;
 use std::{
@@ -39,19 +41,25 @@ use self::{
 use super::shed::Debt;
 use crate::{
     config::{self, origins::Origins},
-    domain::limits::Limits,
+    domain::{limits::Limits, sessions::Sessions},
     lifecycle::Lifecycle,
     metrics::Metrics,
     model::{Error, session::cookie_token},
 };
 
 pub(super) mod foreign;
+pub(super) mod frame;
 pub(super) mod link;
+mod opening;
 mod pid;
 mod polling;
 mod seal;
+mod shortcut;
 mod stream;
 mod upgrade;
+pub(super) mod wire;
+
+pub(super) use opening::Opening;
 
 /// socketioxide's service, which all ways in share.
 type Engine = SocketIoService<Router>;
@@ -62,14 +70,6 @@ const PATH: &str = "/socket.io";
 /// Polling sessions waiting to be closed. Beyond that they end by their heartbeat.
 const CLOSER_QUEUE: usize = 65_536;
 
-/// What the connect middleware needs of the request that opened a session: in its extensions, instead of its headers.
-#[derive(Debug, Clone)]
-pub(super) struct Opening {
-    /// The token of the `jwt` cookie.
-    pub(super) token: Option<Arc<str>>,
-    pub(super) link: Arc<Link>,
-}
-
 /// The way in. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Transport(Arc<Inner>);
@@ -79,14 +79,19 @@ struct Inner {
     links: Links,
     foreign: Option<Foreign>,
     origins: Origins,
-    config: config::Realtime,
+    /// How long a WebSocket's peer may let us wait, and how long the way there from polling may take.
+    limits: stream::Limits,
+    patience: Duration,
     doors: Doors,
+    /// Upgrades that took the shortcut, counted as the requests that they are.
+    upgrades: (IntCounter, Histogram),
     lifecycle: Lifecycle,
     closed: AtomicBool,
 }
 
-/// What decides whether a new session may begin.
+/// What decides whether a new session may begin, and whose it is.
 pub(super) struct Doors {
+    pub(super) sessions: Sessions,
     pub(super) limits: Limits,
     pub(super) debt: Debt,
     pub(super) metrics: Metrics,
@@ -98,7 +103,7 @@ impl Transport {
         engine: Engine,
         foreign: Option<Foreign>,
         origins: Origins,
-        config: config::Realtime,
+        config: &config::Realtime,
         doors: Doors,
         lifecycle: Lifecycle,
     ) -> Self {
@@ -106,7 +111,15 @@ impl Transport {
         lifecycle.spawn(close_sessions(engine.clone(), closing));
         let links = Links::new(closer);
         let closed = AtomicBool::new(false);
-        Self(Arc::new(Inner { engine, links, foreign, origins, config, doors, lifecycle, closed }))
+        let limits = stream::Limits {
+            write: config.write_timeout,
+            silence: config.ping_interval + config.ping_timeout,
+            outbox: config.outbox,
+        };
+        let (patience, route) = (config.upgrade_timeout, format!("{PATH}/"));
+        let requests = doors.metrics.http_requests.with_label_values(&[&route, "GET", "101"]);
+        let upgrades = (requests, doors.metrics.http_seconds.with_label_values(&[&route]));
+        Self(Arc::new(Inner { engine, links, foreign, origins, limits, patience, doors, upgrades, lifecycle, closed }))
     }
 
     pub(super) fn router(self) -> Router {
@@ -120,17 +133,28 @@ impl Transport {
 
     /// Why this request may not pass, if so.
     fn refusal(&self, request: &Request, opens: bool) -> Option<Response> {
-        let headers = request.headers();
-        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-        // An Origin that is there but not text is none that we know.
-        let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null"));
-        if !self.0.origins.allows(origin, host) {
+        if !self.knows(request.headers()) {
             Some(refuse(StatusCode::FORBIDDEN, "4", "Origin not allowed: add it to CLIENT_URL"))
         } else if opens {
             self.turns_away()
         } else {
             None
         }
+    }
+
+    /// Whether the request comes from where it may.
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        // An Origin that is there but not text is none that we know.
+        let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null"));
+        self.0.origins.allows(origin, host)
+    }
+
+    /// Whether a new session may begin now. Whoever may not goes on to [`Transport::turns_away`], which looks again, says why,
+    /// and counts it: here nothing is taken for a refusal.
+    fn admits(&self) -> bool {
+        let doors = &self.0.doors;
+        !self.0.closed.load(Ordering::Acquire) && doors.debt.is_paid() && doors.limits.admits()
     }
 
     /// The engine's id in what a client says as its session, and who is to be asked if another node holds it.
@@ -181,7 +205,7 @@ impl Transport {
         let link = opening.link.clone();
         let mut slim = Request::new(Body::empty());
         *slim.method_mut() = request.method().clone();
-        *slim.uri_mut() = request.uri().clone();
+        *slim.uri_mut() = opening::slim_uri(request.uri());
         slim.extensions_mut().insert(opening);
         let answer = polling::forward(engine, slim).await;
         if answer.status() == StatusCode::OK { self.name(&link, answer).await } else { answer }
@@ -215,7 +239,7 @@ impl Transport {
             return refuse(StatusCode::BAD_REQUEST, "3", "Expected a WebSocket (version 13) upgrade request");
         };
         let mut slim = axum::http::Request::new(());
-        *slim.uri_mut() = request.uri().clone();
+        *slim.uri_mut() = opening::slim_uri(request.uri());
         let (link, claim) = match sid {
             None => {
                 let opening = self.opening(request.headers());
@@ -235,9 +259,7 @@ impl Transport {
         let place = request.extensions().get::<Arc<OwnedSemaphorePermit>>().cloned();
         let upgraded = hyper::upgrade::on(&mut request);
         let mut engine = self.0.engine.clone();
-        let config = &self.0.config;
-        let limits = stream::Limits { write: config.write_timeout, silence: config.ping_interval + config.ping_timeout };
-        let patience = config.upgrade_timeout;
+        let (limits, patience) = (self.0.limits, self.0.patience);
         self.0.lifecycle.spawn(async move {
             let Ok(upgraded) = upgraded.await else { return };
             // The listener serves bare TCP; anything else would be a defect, and the connection is dropped.
@@ -245,11 +267,19 @@ impl Transport {
                 tracing::error!("a WebSocket came over something else than TCP");
                 return;
             };
-            let stream = Guarded::new(parts.io.into_inner(), parts.read_buf, link, limits, place);
+            // A copy, and mostly of nothing: what hyper read is a piece of its buffer, which must not live as long.
+            let unread = Bytes::copy_from_slice(&parts.read_buf);
+            drop(parts.read_buf);
+            // Boxed, since the engine moves it from one future into the next, each of which would have room for it.
+            let mut stream = Box::new(Guarded::new(parts.io.into_inner(), unread, link, limits, place));
             match claim {
                 Some(claim) => upgrade::upgrade(engine, stream, slim, claim, patience).await,
                 None => {
-                    if let Err(error) = Service::<(Guarded, axum::http::Request<()>)>::call(&mut engine, (stream, slim)).await {
+                    stream.takes_events();
+                    stream.passes_events();
+                    if let Err(error) =
+                        Service::<(Box<Guarded>, axum::http::Request<()>)>::call(&mut engine, (stream, slim)).await
+                    {
                         tracing::debug!(%error, "the engine refused a WebSocket");
                     }
                 }
@@ -263,9 +293,11 @@ impl Transport {
         (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
     }
 
-    fn opening(&self, headers: &HeaderMap) -> Opening {
+    fn opening(&self, headers: &HeaderMap) -> Arc<Opening> {
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        Opening { token: cookie_token(cookies).map(Arc::from), link: self.0.links.open() }
+        let token = cookie_token(cookies).ok_or(Error::NoToken);
+        let claimed = token.and_then(|token| self.0.doors.sessions.read(token));
+        Arc::new(Opening::new(claimed, self.0.links.open()))
     }
 }
 

@@ -3,6 +3,8 @@
 //! socketioxide has no hook for it (its issue 729), so it is added to what the library writes: [`Scanner`] does it on a
 //! WebSocket, [`with_pid_in_body`] in the answer to a poll. Once the library has the feature, this file goes.
 
+use super::frame::text_frame;
+
 /// How the answer to a CONNECT in the default namespace begins. Another namespace stands between `40` and the object.
 const ANSWER: &[u8] = br#"40{"sid":"#;
 
@@ -66,6 +68,11 @@ enum Frame {
 }
 
 impl Scanner {
+    /// One that holds something ready already, which is no frame.
+    pub(super) fn after(out: Vec<u8>) -> Self {
+        Self { out, ..Self::default() }
+    }
+
     /// Takes what is to be written, in any pieces. `take` is called once, at the answer to CONNECT.
     pub(super) fn scan(&mut self, mut data: &[u8], mut take: impl FnMut() -> Option<Box<str>>) {
         while !data.is_empty() {
@@ -150,25 +157,6 @@ fn classify(frame: &[u8]) -> Frame {
     } else {
         Frame::Other(0)
     }
-}
-
-/// A whole message of text as a server sends it: unmasked, with the shortest form of the length (RFC 6455, 5.2).
-pub(super) fn text_frame(payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(payload.len() + 10);
-    frame.push(0x81);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(length @ ..=125), _) => frame.push(length),
-        (_, Ok(length)) => {
-            frame.push(126);
-            frame.extend_from_slice(&length.to_be_bytes());
-        }
-        _ => {
-            frame.push(127);
-            frame.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(payload);
-    frame
 }
 
 #[cfg(test)]

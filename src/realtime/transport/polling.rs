@@ -37,6 +37,8 @@ pub(super) struct Polling {
     moved: Notify,
     /// Held while the engine answers a poll: it closes the session at two at a time.
     turn: tokio::sync::Mutex<()>,
+    /// Held while an event is queued to the engine.
+    pub(super) queueing: Mutex<()>,
 }
 
 /// How far a session is on its way to a WebSocket.
@@ -59,6 +61,7 @@ impl Polling {
             paced: AtomicU32::new(0),
             moved: Notify::new(),
             turn: tokio::sync::Mutex::default(),
+            queueing: Mutex::default(),
         }
     }
 

@@ -1,10 +1,11 @@
-//! The stream under a WebSocket: the naked TCP connection with a kill switch, a deadline on writes, and a `pid` for the
-//! answer to CONNECT.
+//! The stream under a WebSocket: the naked TCP connection with a kill switch, a deadline on writes, a `pid` for the
+//! answer to CONNECT, and a way in for events that go past the engine.
 
 use bytes::{Buf, Bytes};
 use socket2::SockRef;
 use std::{
     io,
+    net::Shutdown,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,6 +21,7 @@ use tokio::{
 use super::{
     link::{Cut, Link},
     pid::Scanner,
+    wire::Wire,
 };
 
 /// Cap on what the kernel buffers for one client: by itself it takes megabytes before a write blocks.
@@ -28,11 +30,14 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// What the scanner takes at a time: before CONNECT is answered there is not much to write.
 const SCANNED: usize = 4096;
 
+/// The engine's first ping. It comes at once, and a client has no need of it before CONNECT is answered.
+const PING: &[u8] = &[0x81, 1, b'2'];
+
 /// A TCP connection that [`Link::cut`] ends from outside, whatever its tasks wait for.
 ///
 /// Vectored writes are not offered: the scanner would have to follow them.
 pub(super) struct Guarded {
-    io: TcpStream,
+    wire: Arc<Wire>,
     /// Bytes that are read before those of the connection: frames that came glued to the upgrade request.
     unread: Bytes,
     link: Arc<Link>,
@@ -45,6 +50,8 @@ pub(super) struct Guarded {
     swallowed: u8,
     /// Whether the session ends with the stream.
     ends_session: bool,
+    /// Whether events have to wait for others that the engine has queued.
+    holds_events: bool,
     /// The connection's place under `http.max_connections`, kept for as long as the stream lives.
     _place: Option<Arc<OwnedSemaphorePermit>>,
 }
@@ -58,6 +65,8 @@ pub(super) struct Limits {
     /// what a socket leaves behind in its buffers, too; it would keep trying for a quarter of an hour. Not less than the
     /// heartbeat takes to miss somebody: that one knows better why, and is not to be overtaken by a tunnel on the way.
     pub(super) silence: Duration,
+    /// So many events may wait for it.
+    pub(super) outbox: usize,
 }
 
 impl Guarded {
@@ -74,7 +83,7 @@ impl Guarded {
         let _ = SockRef::from(&io).set_tcp_user_timeout(Some(limits.silence));
         let scanner = (!link.is_answered()).then(Box::default);
         Self {
-            io,
+            wire: Arc::new(Wire::new(io, limits.outbox)),
             unread,
             link,
             patience: limits.write,
@@ -82,8 +91,38 @@ impl Guarded {
             scanner,
             swallowed: 0,
             ends_session: false,
+            holds_events: true,
             _place: place,
         }
+    }
+
+    /// From here on the session's events come here, past the engine, and wait.
+    pub(super) fn takes_events(&self) {
+        self.link.leads_to(&self.wire);
+    }
+
+    /// Everything that the engine had queued of them is written: they need not wait for more than the answer to CONNECT.
+    pub(super) fn passes_events(&mut self) {
+        self.holds_events = false;
+        self.settle();
+    }
+
+    /// Lets go of a scanner that is done, and of the events that waited for it.
+    fn settle(&mut self) {
+        let is_over =
+            |scanner: &Scanner| scanner.ready().is_empty() && (scanner.is_done() || scanner.rests() && self.link.is_answered());
+        if self.scanner.as_deref().is_none_or(is_over) {
+            self.scanner = None;
+            if !self.holds_events {
+                self.wire.open();
+            }
+        }
+    }
+
+    /// What the peer is to read before everything else: written together with the first of that. It is no frame.
+    pub(super) fn begins_with(&mut self, answer: Vec<u8>) {
+        self.wire.begins_with(answer.len());
+        self.scanner = Some(Box::new(Scanner::after(answer)));
     }
 
     /// From here on the session that began with polling ends with the stream. The engine forgets that if the stream
@@ -104,16 +143,38 @@ impl Guarded {
             Some(reason) => {
                 if matches!(reason, Cut::Stuck | Cut::Overflow | Cut::Flood) {
                     // The peer does not read: don't let the kernel keep what it will never take.
-                    let _ = SockRef::from(&self.io).set_linger(Some(Duration::ZERO));
+                    let _ = SockRef::from(&self.wire.io).set_linger(Some(Duration::ZERO));
                 }
                 Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason.label()))
             }
         }
     }
 
-    /// Writes to the connection. Starts the clock of a write that has to wait, and cuts the link when it ran out.
+    /// Writes to the connection, after the events that wait.
     fn put(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.io).poll_write(cx, data) {
+        loop {
+            ready!(self.put_events(cx))?;
+            let written = self.wire.write(cx, data);
+            if let Some(written) = ready!(self.patiently(cx, written))? {
+                return Poll::Ready(Ok(written));
+            }
+        }
+    }
+
+    /// Writes the events that wait, unless the stream is within a frame.
+    fn put_events(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let written = self.wire.flush(cx).map_ok(|written| written.then_some(()));
+            if ready!(self.patiently(cx, written))?.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Starts the clock of a write that has to wait, stops it when something was written, and cuts the link when it ran out.
+    fn patiently<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<Option<T>>>) -> Poll<io::Result<Option<T>>> {
+        match written {
+            Poll::Ready(Ok(None)) => Poll::Ready(Ok(None)),
             Poll::Ready(written) => {
                 self.deadline = None;
                 Poll::Ready(written.map_err(|error| self.judge(error)))
@@ -137,6 +198,12 @@ impl Guarded {
         error
     }
 
+    /// Whether nothing but a ping waits, which goes with the answer to CONNECT: that is about to come, or the engine closes
+    /// the session.
+    fn only_pings(&self) -> bool {
+        self.scanner.as_ref().is_some_and(|scanner| scanner.ready() == PING) && !self.link.is_answered()
+    }
+
     /// Writes what the scanner holds ready, and lets go of a scanner that is done.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Out of its place while it is written from, so that the rest of the stream can be used.
@@ -152,8 +219,8 @@ impl Guarded {
                 Poll::Pending => break Poll::Pending,
             }
         };
-        let over = scanner.ready().is_empty() && (scanner.is_done() || scanner.rests() && self.link.is_answered());
-        self.scanner = (!over).then_some(scanner);
+        self.scanner = Some(scanner);
+        self.settle();
         drained
     }
 }
@@ -167,7 +234,21 @@ impl AsyncRead for Guarded {
             buf.put_slice(&self.unread.split_to(n));
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.io).poll_read(cx, buf).map_err(|error| self.judge(error))
+        // The engine's writer looks here only when it has something itself; its reader always does.
+        if let Poll::Ready(Err(error)) = self.put_events(cx) {
+            return Poll::Ready(Err(error));
+        }
+        loop {
+            ready!(self.wire.io.poll_read_ready(cx)).map_err(|error| self.judge(error))?;
+            match self.wire.io.try_read(buf.initialize_unfilled()) {
+                Ok(read) => {
+                    buf.advance(read);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(self.judge(error))),
+            }
+        }
     }
 }
 
@@ -180,11 +261,17 @@ impl AsyncWrite for Guarded {
             self.swallowed -= swallowed as u8;
             return Poll::Ready(Ok(swallowed));
         }
-        ready!(self.drain(cx))?;
+        // What waits goes with what comes now, as long as that is little.
+        if self.scanner.as_ref().is_some_and(|scanner| scanner.ready().len() >= SCANNED) {
+            ready!(self.drain(cx))?;
+        }
         let this = &mut *self;
         let Some(scanner) = &mut this.scanner else { return this.put(cx, data) };
         let data = &data[..data.len().min(SCANNED)];
         scanner.scan(data, || this.link.take_pid());
+        if this.only_pings() {
+            return Poll::Ready(Ok(data.len()));
+        }
         // What the connection doesn't take now goes with the next write or the flush, which wait for it.
         match this.drain(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -195,16 +282,22 @@ impl AsyncWrite for Guarded {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.link.register_writer(cx);
         self.alive()?;
-        ready!(self.drain(cx))?;
-        Pin::new(&mut self.io).poll_flush(cx)
+        if !self.only_pings() {
+            ready!(self.drain(cx))?;
+        }
+        self.put_events(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.alive().is_ok() {
             self.link.register_writer(cx);
             ready!(self.drain(cx))?;
+            ready!(self.put_events(cx))?;
         }
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        match SockRef::from(&self.wire.io).shutdown(Shutdown::Write) {
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -217,115 +310,4 @@ impl Drop for Guarded {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::link::Links, *};
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-        sync::mpsc,
-    };
-
-    const LONG: Duration = Duration::from_secs(60);
-
-    async fn pair(write: Duration) -> (Guarded, TcpStream, Arc<Link>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let link = Links::new(mpsc::channel(1).0).open();
-        let limits = Limits { write, silence: LONG };
-        let stream = Guarded::new(accepted.unwrap().0, Bytes::from_static(b"glued"), link.clone(), limits, None);
-        (stream, peer.unwrap(), link)
-    }
-
-    #[tokio::test]
-    async fn what_came_with_the_request_is_read_first() {
-        let (mut stream, mut peer, _link) = pair(LONG).await;
-        peer.write_all(b" then").await.unwrap();
-        let mut read = [0; 10];
-        stream.read_exact(&mut read).await.unwrap();
-        assert_eq!(&read, b"glued then");
-    }
-
-    #[tokio::test]
-    async fn a_replay_is_read_before_everything_else_and_its_answer_is_not_written() {
-        let (mut stream, mut peer, _link) = pair(LONG).await;
-        stream.replays(Bytes::from_static(b"first "), 5);
-        let mut read = [0; 11];
-        stream.read_exact(&mut read).await.unwrap();
-        assert_eq!(&read, b"first glued");
-        stream.write_all(b"swallowed").await.unwrap();
-        stream.flush().await.unwrap();
-        let mut written = [0; 4];
-        peer.read_exact(&mut written).await.unwrap();
-        assert_eq!(&written, b"owed");
-    }
-
-    #[tokio::test]
-    async fn a_cut_ends_a_read_that_waits() {
-        let (stream, _peer, link) = pair(LONG).await;
-        let (mut reader, _writer) = tokio::io::split(stream);
-        let mut buffer = [0; 16];
-        assert_eq!(reader.read(&mut buffer).await.unwrap(), 5);
-        let (read, ()) = tokio::join!(reader.read(&mut buffer), async { link.cut(Cut::Revoked) });
-        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
-    }
-
-    #[tokio::test]
-    async fn a_peer_that_never_reads_is_cut_after_the_deadline() {
-        for scanned in [true, false] {
-            let (mut stream, _peer, link) = pair(Duration::from_millis(20)).await;
-            if !scanned {
-                stream.scanner = None;
-            }
-            let block = vec![0x80; 1 << 20];
-            let failed = loop {
-                // As frames of 128 bytes of nothing, which the scanner follows.
-                if let Err(failed) = stream.write_all(&[&[0x82, 126, 0x10, 0][..], &block[..4096]].concat()).await {
-                    break failed;
-                }
-            };
-            assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
-            assert_eq!(link.reason(), Some(Cut::Stuck));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_flush_waits_for_what_the_scanner_holds_and_is_cut_after_the_deadline() {
-        let (mut stream, _peer, link) = pair(Duration::from_millis(20)).await;
-        // Fill the connection past the scanner, so that what it holds has nowhere to go.
-        let mut scanner = stream.scanner.take();
-        let block = vec![0; 1 << 16];
-        while futures_util::poll!(std::pin::pin!(stream.write(&block))).is_ready() {}
-        scanner.as_mut().unwrap().scan(&[0x89, 0], || None);
-        (stream.scanner, stream.deadline) = (scanner, None);
-        assert_eq!(stream.flush().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert_eq!(link.reason(), Some(Cut::Stuck));
-    }
-
-    #[tokio::test]
-    async fn the_answer_to_connect_gets_its_pid_and_the_scanner_goes() {
-        let (mut stream, mut peer, link) = pair(LONG).await;
-        link.set_pid("1.2.x".to_owned());
-        let written = b"\x81\x012\x81\x0f40{\"sid\":\"abc\"}\x81\x0242";
-        for piece in written.chunks(7) {
-            assert!(stream.scanner.is_some() || link.is_answered());
-            stream.write_all(piece).await.unwrap();
-        }
-        assert!(stream.scanner.is_none());
-        stream.write_all(b"\x81\x013").await.unwrap();
-        let expected = b"\x81\x012\x81\x1d40{\"sid\":\"abc\",\"pid\":\"1.2.x\"}\x81\x0242\x81\x013";
-        let mut read = vec![0; expected.len()];
-        peer.read_exact(&mut read).await.unwrap();
-        assert_eq!(read, expected);
-    }
-
-    #[tokio::test]
-    async fn a_stream_whose_connect_was_answered_elsewhere_scans_nothing() {
-        let (mut stream, _peer, link) = pair(LONG).await;
-        stream.write_all(b"\x81\x012").await.unwrap();
-        assert!(stream.scanner.is_some());
-        link.take_pid();
-        stream.write_all(b"\x81\x012").await.unwrap();
-        assert!(stream.scanner.is_none());
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use tower::Service;
 
 use super::{
     Engine,
-    pid::text_frame,
+    frame::text_frame,
     polling::{Claim, Polling},
     stream::Guarded,
 };
@@ -33,7 +33,13 @@ const REPLAY_ANSWER: u8 = 2 + PROBE_ANSWER.len() as u8;
 
 /// Takes a polling session over to a WebSocket. A stream that fails before the client says `5` changes nothing for the
 /// session.
-pub(super) async fn upgrade(mut engine: Engine, mut stream: Guarded, request: Request<()>, claim: Claim, patience: Duration) {
+pub(super) async fn upgrade(
+    mut engine: Engine,
+    mut stream: Box<Guarded>,
+    request: Request<()>,
+    claim: Claim,
+    patience: Duration,
+) {
     let Some(polling) = claim.polling() else { return };
     match tokio::time::timeout(patience, probe(&mut stream, &claim)).await {
         Ok(Ok(())) => {}
@@ -42,12 +48,15 @@ pub(super) async fn upgrade(mut engine: Engine, mut stream: Guarded, request: Re
     }
     // The client polls no more: from here on the session lives and ends with the stream.
     stream.ends_session();
+    // What is said to it from here on waits in the stream for what the engine has queued until now.
+    stream.takes_events();
     let turn = polling.turn().await;
     if let Err(error) = drain(&engine, &mut stream, polling).await {
         return tracing::debug!(%error, "a session was lost while it was handed to its WebSocket");
     }
+    stream.passes_events();
     stream.replays(REPLAY, REPLAY_ANSWER);
-    let handed = Service::<(Guarded, Request<()>)>::call(&mut engine, (stream, request)).await;
+    let handed = Service::<(Box<Guarded>, Request<()>)>::call(&mut engine, (stream, request)).await;
     drop(turn);
     match handed {
         Ok(()) => claim.upgraded(),
@@ -128,7 +137,7 @@ mod tests {
         let link = links.open();
         links.name(&link, "sid");
         let claim = Claim::on(&link).unwrap();
-        let limits = Limits { write: Duration::from_secs(60), silence: Duration::from_secs(60) };
+        let limits = Limits { write: Duration::from_secs(60), silence: Duration::from_secs(60), outbox: 16 };
         (Guarded::new(accepted.unwrap().0, Bytes::from_static(glued), link, limits, None), claim, peer.unwrap())
     }
 

@@ -57,3 +57,22 @@ on_both_databases! {
         assert_eq!(mark, json!({ "userId": alice.id, "upTo": sent["_id"], "unreadCount": 0 }));
     }
 }
+
+#[tokio::test]
+async fn whoever_has_many_sockets_gets_each_message_on_all_of_them_in_order() {
+    let hub = TestHub::alone_with(&[("HUBBUB__LIMITS__HANDSHAKE__BURST", "0")]).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut tabs = Vec::new();
+    for _ in 0..40 {
+        tabs.push(bob.connects_to(hub.node(0)).await);
+    }
+    for n in 0..20 {
+        alice.sends(&bob, &n.to_string()).await;
+    }
+    for tab in &mut tabs {
+        for n in 0..20 {
+            tab.expects_message(&n.to_string()).await;
+        }
+    }
+    hub.stops().await;
+}

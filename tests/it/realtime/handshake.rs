@@ -85,3 +85,22 @@ async fn one_person_cannot_open_sockets_without_end() {
     }
     hub.stops().await;
 }
+
+#[tokio::test]
+async fn a_websocket_may_be_the_first_request_of_its_connection_or_a_later_one() {
+    let hub = TestHub::alone().await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    let mut first = TestSocket::opens(hub.node(0), Some(&bob.token)).await;
+    let mut later = TestSocket::opens_after_another_request(hub.node(0), &bob.token).await;
+    for socket in [&mut first, &mut later] {
+        socket.connects(Value::Null).await.unwrap();
+    }
+    alice.sends(&bob, "hello").await;
+    for socket in [&mut first, &mut later] {
+        socket.expects_message("hello").await;
+        assert!(socket.pid().starts_with(|c: char| c.is_ascii_digit()), "{}", socket.pid());
+    }
+    let upgrades = r#"hubbub_http_requests_total{method="GET",route="/socket.io/",status="101"}"#;
+    assert_eq!(hub.node(0).metric(upgrades).await, 2.0, "both are counted");
+    hub.stops().await;
+}

@@ -4,10 +4,17 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::{collections::VecDeque, net::SocketAddr};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
+    tungstenite::{
+        Message,
+        client::IntoClientRequest,
+        http::{HeaderValue, Request},
+    },
 };
 
 use super::{PATIENCE, hub::TestNode, soon};
@@ -36,6 +43,20 @@ enum Heard {
     Dismissed,
 }
 
+fn request(hub: SocketAddr, token: Option<&str>, origin: Option<&str>) -> Request<()> {
+    let mut request = format!("ws://{hub}/socket.io/?EIO=4&transport=websocket").into_client_request().unwrap();
+    let mut says = |name: &'static str, value: String| {
+        request.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());
+    };
+    if let Some(token) = token {
+        says("cookie", format!("jwt={token}"));
+    }
+    if let Some(origin) = origin {
+        says("origin", origin.to_owned());
+    }
+    request
+}
+
 impl TestSocket {
     /// Opens the transport; [`TestSocket::connects`] comes next.
     pub(crate) async fn opens(node: &TestNode, token: Option<&str>) -> Self {
@@ -49,23 +70,30 @@ impl TestSocket {
 
     /// As [`TestSocket::tries_to_open`], at a hub that need not be in this process.
     pub(crate) async fn tries_to_open_at(hub: SocketAddr, token: Option<&str>, origin: Option<&str>) -> Result<Self, u16> {
-        let url = format!("ws://{hub}/socket.io/?EIO=4&transport=websocket");
-        let mut request = url.into_client_request().unwrap();
-        if let Some(token) = token {
-            request.headers_mut().insert("cookie", HeaderValue::try_from(format!("jwt={token}")).unwrap());
-        }
-        if let Some(origin) = origin {
-            request.headers_mut().insert("origin", HeaderValue::try_from(origin).unwrap());
-        }
-        let opened = soon("the WebSocket", connect_async(request)).await;
-        let (mut stream, _) = match opened {
-            Ok(opened) => opened,
-            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => return Err(response.status().as_u16()),
+        match soon("the WebSocket", connect_async(request(hub, token, origin))).await {
+            Ok((stream, _)) => Ok(Self::begins(stream).await),
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
-        };
+        }
+    }
+
+    /// As [`TestSocket::opens`], on a connection on which something else was asked before.
+    pub(crate) async fn opens_after_another_request(node: &TestNode, token: &str) -> Self {
+        let mut stream = TcpStream::connect(node.address()).await.unwrap();
+        stream.write_all(b"GET /api/nowhere HTTP/1.1\r\nHost: hub\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            assert!(soon("an answer", stream.read_buf(&mut answer)).await.unwrap() > 0);
+        }
+        let request = request(node.address(), Some(token), None);
+        let opened = client_async(request, MaybeTlsStream::Plain(stream));
+        Self::begins(soon("the WebSocket", opened).await.unwrap().0).await
+    }
+
+    async fn begins(mut stream: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
         let open = soon("the open packet", stream.next()).await.expect("an open packet").unwrap();
         assert!(open.to_text().unwrap().starts_with("0{"), "{open}");
-        Ok(Self { stream, events: VecDeque::new(), pid: None, offset: None, heard: Vec::new(), next_ack: 0 })
+        Self { stream, events: VecDeque::new(), pid: None, offset: None, heard: Vec::new(), next_ack: 0 }
     }
 
     /// Sends CONNECT with `auth`; `Err` is the message of a CONNECT_ERROR.
