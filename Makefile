@@ -24,7 +24,7 @@ run-cluster: ## start two nodes (NODE1_PORT=3001, NODE2_PORT=3002) with a privat
 
 .PHONY: test
 test: services ## run all tests beside a private PostgreSQL and Redis; installs what is missing, if root
-	@$(with) $(MAKE) --no-print-directory test-rust test-client test-presence test-faults
+	@$(with) $(MAKE) --no-print-directory test-rust test-client test-bench test-presence test-faults
 
 .PHONY: test-rust
 test-rust: services ## run the tests in Rust only
@@ -90,6 +90,30 @@ bench-presence: services ## measure what presence costs, for docs/presence-figur
 	$(if $(HUBBUB_BIN),,$(CARGO) build --release)
 	cd bench/node-peer && npm ci --no-audit --no-fund --loglevel=error
 	HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) node bench/presence/presence.mjs $(PRESENCE)
+
+# What a benchmark runs: the hub and the load generator as they are released; the Node original where Node can install it.
+bench_binaries = HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) HUBBUB_LOAD=$(CURDIR)/target/release/hubbub-load
+.PHONY: bench-build
+bench-build: services
+	$(if $(HUBBUB_BIN),,$(CARGO) build --release)
+	$(CARGO) build --release -p hubbub-load
+
+.PHONY: bench
+bench: bench-build ## measure how fast the hub is beside the Node original, for docs/benchmarks.md (BENCH="--quick --only closed"; HUBBUB_BIN=)
+	cd bench/node-peer && npm ci --no-audit --no-fund --loglevel=error || echo "without the Node original"
+	$(bench_binaries) node bench/bench.mjs $(BENCH)
+
+.PHONY: bench-scale
+bench-scale: bench-build ## connect 100,000 people to six nodes and let them chat, for docs/benchmarks-scale.md (SCALE="--quick"; HUBBUB_BIN=)
+	$(bench_binaries) node bench/scale.mjs $(SCALE)
+
+.PHONY: bench-soak
+bench-soak: bench-build ## load two nodes for half an hour and watch their memory, for docs/benchmarks-soak.md (SOAK="--minutes 30"; HUBBUB_BIN=)
+	$(bench_binaries) node bench/soak.mjs $(SOAK)
+
+.PHONY: test-bench
+test-bench: ## test the pure parts of the benchmarks
+	node --test --test-reporter=spec bench/*.test.mjs
 
 .PHONY: services
 services:

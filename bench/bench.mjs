@@ -1,0 +1,112 @@
+// How fast the hub is, beside the Node original: two nodes each with a Redis and a PostgreSQL (fsync on) of their own, and the hub embedded.
+// Prints tables, and writes docs/benchmarks.md when everything was measured.
+//
+//   HUBBUB_BIN=target/release/hubbub node bench/bench.mjs [--only closed,half,…] [--quick] [--runs 3] [--seconds 10]
+//     [--only NAMES]    of: closed, half, people, fanout, connect, idle, embedded, newest, back, whole, login
+//     [--runs 3]        of which the median is told; `idle` runs once
+//     [--seconds 10]    that each is measured
+//     [--without-node]  the hub alone
+//     [--quick]         one run of 3 s each, with fewer sockets: shows that everything works
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { HEAD, comparison, details, digits, medians } from './figures.mjs';
+import { idle, storm } from './scenarios/connect.mjs';
+import { closed, half, people } from './scenarios/deliver.mjs';
+import { fanout } from './scenarios/fanout.mjs';
+import { back, newest, whole } from './scenarios/history.mjs';
+import { login } from './scenarios/login.mjs';
+import { progress, setting, table } from './support/report.mjs';
+import { Stand } from './support/stand.mjs';
+import { Embedded, Hub, Peer } from './support/systems.mjs';
+
+const NAMES = { node: 'Node original', hub: 'hubbub', embedded: 'hubbub embedded' };
+/** Who runs what. The Node original comes first: half of its load is what both are given then. */
+const SCENARIOS = {
+  closed: { run: closed, on: ['node', 'hub'] },
+  half: { run: half, on: ['node', 'hub'] },
+  people: { run: people, on: ['node', 'hub'] },
+  fanout: { run: fanout, on: ['node', 'hub'] },
+  connect: { run: storm, on: ['node', 'hub'] },
+  idle: { run: idle, on: ['node', 'hub'], once: true },
+  embedded: { run: closed, on: ['embedded'] },
+  newest: { run: newest, on: ['hub'] },
+  back: { run: back, on: ['hub'] },
+  whole: { run: whole, on: ['node', 'hub'] },
+  login: { run: login, on: ['node', 'hub'] },
+};
+
+const args = process.argv.slice(2);
+const { values } = parseArgs({
+  args,
+  options: { only: { type: 'string' }, runs: { type: 'string' }, seconds: { type: 'string' }, quick: { type: 'boolean' }, 'without-node': { type: 'boolean' } },
+});
+const quick = values.quick ?? false;
+const runs = Number(values.runs ?? (quick ? 1 : 3));
+const seconds = Number(values.seconds ?? (quick ? 3 : 10));
+const names = values.only?.split(',') ?? Object.keys(SCENARIOS);
+for (const name of names) if (!SCENARIOS[name]) throw new Error(`--only ${name}: choose of ${Object.keys(SCENARIOS).join(', ')}`);
+const hub = resolve(process.env.HUBBUB_BIN ?? 'target/release/hubbub');
+const tool = resolve(process.env.HUBBUB_LOAD ?? 'target/release/hubbub-load');
+const withNode = Peer.installed && !values['without-node'];
+if (!withNode) progress('without the Node original: npm ci in bench/node-peer brings it');
+
+const summary = (found) => Object.entries(found).map(([name, value]) => `${name} ${digits(value)}`).join(', ');
+
+/** Figures of one scenario on one system: the medians of several runs, each on fresh nodes. */
+async function measures(name, system, earlier) {
+  const { run, once } = SCENARIOS[name];
+  const found = [];
+  for (let i = 0; i < (once ? 1 : runs); i += 1) {
+    found.push(await run({ system, tool, seconds, quick, warmUp: quick ? 1 : 4 }, earlier));
+    progress(`${name}, ${system.name}: ${summary(found.at(-1))}`);
+  }
+  return medians(found);
+}
+
+async function all(stand) {
+  const settings = { hub };
+  const systems = { node: new Peer(stand, settings), hub: new Hub(stand, settings), embedded: new Embedded(stand, settings) };
+  const found = { node: {}, hub: {} };
+  for (const name of names) {
+    for (const key of SCENARIOS[name].on.filter((one) => one !== 'node' || withNode)) {
+      // Of the embedded hub there is one figure only: it stands among those of the hub.
+      found[key === 'node' ? 'node' : 'hub'][name] = await measures(name, systems[key], found);
+    }
+  }
+  return { found, systems };
+}
+
+function text({ found, systems }, set) {
+  const command = (what) => `    make bench${what ? ` BENCH="${what}"` : ''}`;
+  const setup = `Two nodes of each system, with one PostgreSQL (fsync on) and one Redis; messages go from people on one node to people on the other. The hub runs
+with its defaults but the rate limits, which are off since everybody comes from one address: durability, revocation, checks of receivers and
+metrics are on. The Node original (\`bench/node-peer\`) uses the sharded adapter and tells nobody who is online. Each figure is the median of ${runs}
+runs of ${seconds} s (\`idle\`: one run) on fresh nodes; the load generator runs on the same cores. "must" and "aim" are what was set for the hub, against the Node original
+measured in the same run. Passwords: the hub hashes with ${systems.hub.hash}, the original with ${systems.node.hash}.`;
+  const lines = names.map((name) => command(`--only ${withNode && name === 'half' ? 'closed,half' : name}`));
+  const parts = details(found, NAMES).map(({ head, rows }) => table(head, rows));
+  return [
+    `# How fast it is, measured`, `${set}. ${new Date().toISOString().slice(0, 10)}.`, command(args.join(' ')), setup,
+    '## Beside the Node original', table(HEAD, comparison(found)), '## Everything that was measured', ...parts,
+    '## One figure alone', [...new Set(lines)].join('\n'),
+  ].join('\n\n');
+}
+
+const stand = await Stand.opens('bench');
+let faults = 0;
+try {
+  // What is measured is one Redis; the replica is for the tests of failover.
+  await stand.redis.replica.program.stop();
+  const measured = await all(stand);
+  const report = text(measured, await setting(hub, stand));
+  console.log(report);
+  faults = Object.values(measured.found.hub).reduce((sum, figures) => sum + (figures.faults ?? 0), 0);
+  const file = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+  if (!quick && !values.only) await writeFile(file, `${report}\n`);
+} finally {
+  await stand.closes();
+}
+if (faults > 0) console.error(`${faults} times the hub did not do what was asked of it`);
+process.exit(faults > 0 ? 1 : 0);

@@ -1,0 +1,129 @@
+// The systems that are compared: the hub on Redis and PostgreSQL, the hub with nothing but itself, and the stack that it replaces.
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { peerPeople } from '../presence/people.mjs';
+import { seed } from './seed.mjs';
+
+const PEER = 'peer';
+const server = fileURLToPath(new URL('../node-peer/server.js', import.meta.url));
+/** One account made for many people, one after another, from one address. */
+const SIGN_UPS = { HUBBUB__LIMITS__SIGN_UP__BURST: '0', HUBBUB__LIMITS__FAILED_LOG_IN__BURST: '0' };
+
+/** Makes an account as everybody does. Answers `{id, token, email, password}`. */
+export async function signsUp(url, number) {
+  const account = { fullName: `Person ${number}`, email: `person-${number}-${process.pid}@example.org`, password: 'correct horse battery' };
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/api/auth/signup`, { method: 'POST', headers, body: JSON.stringify(account) });
+  if (answer.status !== 201) throw new Error(`sign-up: ${answer.status} ${await answer.text()}`);
+  const token = /jwt=([^;]+)/.exec(answer.headers.get('set-cookie'))[1];
+  return { id: (await answer.json())._id, token, email: account.email, password: account.password };
+}
+
+/** Lines of JSON, as the load generator reads them. */
+export async function writePeople(stand, name, people) {
+  const file = join(stand.folder, `${name}.jsonl`);
+  await writeFile(file, people.map((person) => `${JSON.stringify(person)}\n`).join(''));
+  return file;
+}
+
+class System {
+  /** Everybody that was made so far: people are made once and serve all scenarios. */
+  people = [];
+
+  constructor(stand, settings) {
+    Object.assign(this, { stand, settings });
+  }
+
+  /** A file with so many people. */
+  async crowd(world, count) {
+    const missing = count - this.people.length;
+    if (missing > 0) this.people.push(...(await this.makes(world, missing)));
+    return writePeople(this.stand, `${this.key}-${count}`, this.people.slice(0, count));
+  }
+
+  /** Nodes for as long as `work` takes, and nothing of them in Redis after it. */
+  async runs(count, work) {
+    const { stand } = this;
+    const nodes = [];
+    try {
+      await this.prepares?.();
+      while (nodes.length < Math.min(count, this.most)) nodes.push(await this.starts(nodes.length));
+      const urls = nodes.map(({ url }) => url);
+      return await work({ nodes, urls, ...(this.embedded ? {} : { postgres: stand.postgres, redis: stand.redis }) });
+    } finally {
+      await Promise.all(nodes.map(({ program }) => program.stop('SIGKILL')));
+      await stand.redis.primary.cli('FLUSHALL');
+      await this.forgets?.();
+    }
+  }
+}
+
+export class Hub extends System {
+  key = 'hub';
+  name = 'hubbub';
+  most = 6;
+  database = 'faults';
+  hash = 'argon2id (19 MiB, 2 rounds)';
+
+  starts() {
+    return this.stand.hubbub(this.settings.hub, { ...SIGN_UPS, ...this.settings.env });
+  }
+
+  makes(_world, count) {
+    return seed((statement) => this.stand.postgres.sql(statement), this.stand.secret, count);
+  }
+
+  /** Nodes that were killed are for those who come next neither to be seen nor to be swept. */
+  forgets() {
+    return this.stand.postgres.sql('DELETE FROM nodes');
+  }
+}
+
+export class Embedded extends System {
+  key = 'embedded';
+  name = 'hubbub embedded (one node, SQLite)';
+  most = 1;
+  embedded = true;
+  hash = 'argon2id (19 MiB, 2 rounds)';
+
+  async starts() {
+    const folder = join(this.stand.folder, 'embedded');
+    await mkdir(folder, { recursive: true });
+    return this.stand.hubbub(this.settings.hub, { ...SIGN_UPS, ...this.settings.env, DATABASE_URL: `sqlite://${folder}/hubbub.db`, REDIS_URL: '' });
+  }
+
+  async makes({ urls }, count) {
+    const [people, before] = [[], this.people.length];
+    const next = async () => {
+      while (count > 0) people.push(await signsUp(urls[0], `e${before + (count -= 1)}`));
+    };
+    await Promise.all(Array.from({ length: 8 }, next));
+    return people;
+  }
+}
+
+export class Peer extends System {
+  key = 'node';
+  name = 'Node original';
+  most = 6;
+  database = PEER;
+  hash = 'bcrypt (cost 10)';
+
+  static get installed() {
+    return existsSync(fileURLToPath(new URL('../node-peer/node_modules', import.meta.url)));
+  }
+
+  async prepares() {
+    await (this.prepared ??= this.stand.postgres.sql(`CREATE DATABASE ${PEER}`, 'postgres'));
+  }
+
+  starts() {
+    return this.stand.nodePeer(server, PEER, { ADAPTER: 'sharded', ONLINE: 'off', BCRYPT_COST: '10' });
+  }
+
+  makes(_world, count) {
+    return peerPeople(this.stand, PEER, count);
+  }
+}
