@@ -18,7 +18,7 @@ async fn pair(write: Duration) -> (Guarded, TcpStream, Arc<Link>) {
     let address = listener.local_addr().unwrap();
     let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let link = Links::new(mpsc::channel(1).0).open();
-    let limits = Limits { write, silence: LONG, outbox: 16 };
+    let limits = Limits { write, silence: LONG, outbox: 512 };
     let stream = Guarded::new(accepted.unwrap().0, Bytes::from_static(b"glued"), link.clone(), limits, None);
     (stream, peer.unwrap(), link)
 }
