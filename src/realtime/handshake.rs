@@ -130,7 +130,7 @@ impl Desk {
                 let (hub, ended) = (self.hub.clone(), connection.clone());
                 socket
                     .on_disconnect(move |_: SocketRef, reason: DisconnectReason| async move { hub.ended(&ended, label(reason)) });
-                opening.arrives(&socket, connection);
+                opening.arrives(&socket, &connection);
                 Ok(())
             }
             Err(failure) => {

@@ -4,7 +4,10 @@
 use axum::http::Uri;
 use parking_lot::Mutex;
 use socketioxide::{extract::SocketRef, socket::Socket};
-use std::{ptr, sync::Arc};
+use std::{
+    ptr,
+    sync::{Arc, Weak},
+};
 
 use super::{PATH, link::Link};
 use crate::{
@@ -18,8 +21,9 @@ pub(in crate::realtime) struct Opening {
     pub(in crate::realtime) claimed: Result<Identity>,
     pub(in crate::realtime) link: Arc<Link>,
     /// On its way from the connect middleware to the connect handler. Not in the socket's own extensions: that map would
-    /// stay with every socket.
-    arriving: Mutex<Option<(usize, Arc<Connection>)>>,
+    /// stay with every socket. Its handlers own it: the engine holds on to a session that ended on its way in until
+    /// `realtime.connect_timeout`, and for as long its person would be here.
+    arriving: Mutex<Option<(usize, Weak<Connection>)>>,
 }
 
 impl Opening {
@@ -28,15 +32,15 @@ impl Opening {
     }
 
     /// Leaves a connection for [`Opening::arrived`].
-    pub(in crate::realtime) fn arrives(&self, socket: &SocketRef, connection: Arc<Connection>) {
-        *self.arriving.lock() = Some((address(socket), connection));
+    pub(in crate::realtime) fn arrives(&self, socket: &SocketRef, connection: &Arc<Connection>) {
+        *self.arriving.lock() = Some((address(socket), Arc::downgrade(connection)));
     }
 
     /// What was left for this socket. Nothing, if its client left the namespace meanwhile and comes again on the same
     /// session: then that which comes is there.
     pub(in crate::realtime) fn arrived(&self, socket: &SocketRef) -> Option<Arc<Connection>> {
         let (_, connection) = self.arriving.lock().take_if(|(of, _)| *of == address(socket))?;
-        Some(connection)
+        connection.upgrade()
     }
 }
 
