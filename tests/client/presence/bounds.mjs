@@ -7,9 +7,9 @@ const MACHINE = { slack: 500, jitter: 250 };
 const PROMISED = {
   ...MACHINE,
   grace: 10_000,
-  /** From the moment at which somebody counts as online or offline until all are told: lists go each 2 s, changes each second. */
-  announced: 3_000,
-  loggedOut: 3_000,
+  /** From the moment at which somebody counts as online or offline until all are told: a beacon (1 s), the interval (1 s), and a list's (2 s). */
+  announced: 4_000,
+  loggedOut: 4_000,
   killed: 15_000,
   /** A dead node's people stand at least so long: its lease is renewed each 2 s and lasts 8. */
   earliestSweep: 6_000,

@@ -122,13 +122,13 @@ describe('the checker', () => {
     assert.deepEqual(rules(), ['flickers', 'unseen']);
   });
 
-  test('takes no grace after a logout: offline at once is no flicker, online after 3 s is a ghost', () => {
+  test('takes no grace after a logout: offline at once is no flicker, online after 4 s is a ghost', () => {
     connects({ from: 1_000, to: 20_000, end: 'logout' });
     timeline.logouts.push({ person: 'ann', from: 20_000, to: 20_040 });
     annShows(2_000);
     annGoes(21_000);
     assert.deepEqual(wrong(), []);
-    lists.notes.at(-1).at = 24_000;
+    lists.notes.at(-1).at = 25_000;
     assert.deepEqual(rules(), ['ghosts']);
   });
 
