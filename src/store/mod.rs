@@ -6,8 +6,8 @@
 //!   members of a conversation see one order.
 //! - `clientId` is unique per sender for ever: a second send with it answers the first message, whatever node it
 //!   comes to; for another receiver it is [`Error::ClientIdReused`].
-//! - A method that fails with [`Error::Unavailable`] may or may not have been carried out (the connection was lost
-//!   during the commit); repeating it with the same `clientId` finds out.
+//! - A method that fails with [`Error::Unavailable`] may or may not have been carried out (the database did not say in
+//!   time); repeating it with the same `clientId` finds out.
 //! - Every wait is bounded by `database.timeout`, the send queue by `database.queue`.
 
 mod connect;

@@ -3,7 +3,7 @@
 use super::{
     Job,
     statements::Database,
-    transaction::{self, Broken},
+    transaction::{self, Attempt},
 };
 use crate::{
     metrics::Metrics,
@@ -86,25 +86,27 @@ impl Batches {
     async fn attempt(&self, messages: &[NewMessage]) -> Result<Vec<Result<Sent>>, DbErr> {
         let deadline = Instant::now() + self.timeout;
         let mut pause = PAUSE;
-        let mut conflicts = 0;
+        let (mut conflicts, mut again) = (0, Attempt::First);
         loop {
             self.metrics.batch_size.observe(f64::from(u32::try_from(messages.len()).unwrap_or(u32::MAX)));
             let timer = self.metrics.batch_seconds.start_timer();
-            let outcome = timeout_at(deadline, transaction::run(&self.database, messages)).await;
+            let outcome = timeout_at(deadline, transaction::run(&self.database, messages, again)).await;
             timer.observe_duration();
             let Ok(outcome) = outcome else { return Err(late()) };
-            let Broken { cause, committing } = match outcome {
+            let cause = match outcome {
                 Ok(answers) => return Ok(answers),
-                Err(broken) => broken,
+                Err(cause) => cause,
             };
             match classify(&cause) {
                 Class::Conflict if conflicts < CONFLICTS => {
                     conflicts += 1;
                     self.conflicts.inc();
                 }
-                // A connection that broke before the commit was sent has written nothing. After that nobody knows: only the
-                // sender may repeat it, under its `clientId`.
-                Class::Away if !committing => self.reconnects.inc(),
+                // Nobody knows what a connection that broke has written: the next attempt looks.
+                Class::Away => {
+                    again = Attempt::Repeated;
+                    self.reconnects.inc();
+                }
                 _ => return Err(cause),
             }
             if timeout_at(deadline, sleep(jittered(pause))).await.is_err() {

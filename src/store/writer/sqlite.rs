@@ -5,7 +5,7 @@ use crate::{
     model::{
         Timestamp,
         event::EventKind,
-        message::{Message, Text},
+        message::{Message, Sent, Text},
         upload::MediaName,
     },
     store::{conversations::DIRECT, entity::message, sql},
@@ -29,8 +29,13 @@ pub(super) async fn lock(transaction: &DatabaseTransaction, keys: Vec<String>, u
         people: living(transaction, &users).await?,
         conversations: conversations(transaction, keys).await?,
         logs: logs(transaction, &users).await?,
-        known: HashMap::new(),
+        ..Facts::default()
     })
+}
+
+/// None: a file that can't be written says so, and the transaction is undone.
+pub(super) async fn written(_: &DatabaseTransaction, _: Vec<Uuid>) -> Result<HashMap<Uuid, Sent>, DbErr> {
+    Ok(HashMap::new())
 }
 
 pub(super) async fn write(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {

@@ -6,7 +6,10 @@ use super::{
     postgres, sqlite,
 };
 use crate::{
-    model::{Timestamp, message::Message},
+    model::{
+        Timestamp,
+        message::{Message, Sent},
+    },
     store::begin,
 };
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, prelude::Uuid};
@@ -34,6 +37,16 @@ impl Database {
         }
     }
 
+    /// Writes this plan, whose numbers count from 0, behind what everything stands at: in one statement, if the database is one
+    /// that has to be asked over a network, and if everybody and everything that it concerns is there. Else `None`, and nothing
+    /// is written.
+    pub(super) async fn write_at_once(&self, relative: &Plan) -> Result<Option<Facts>, DbErr> {
+        match self {
+            Self::Postgres(connections) => connections.write_at_once(relative).await,
+            Self::Sqlite(_) => Ok(None),
+        }
+    }
+
     pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
         Ok(match self {
             Self::Postgres(connections) => Transaction::Postgres(connections.begin().await?),
@@ -58,11 +71,13 @@ macro_rules! dispatch {
 }
 
 dispatch! {
-    /// Locks conversations by their direct keys, in the order of their ids, then logs in the order of their users. What both say
+    /// Locks conversations by their direct keys, in the order of those, then logs in the order of their users. What both say
     /// then, and who of the users exists and is not deleted; whatever is not there is left out.
     lock(keys: Vec<String>, users: Vec<Uuid>) -> Facts;
     /// The messages that these (sender, client id) already name.
     known(names: Vec<(Uuid, Uuid)>) -> HashMap<(Uuid, Uuid), Message>;
+    /// Those of these messages that are written already.
+    written(ids: Vec<Uuid>) -> HashMap<Uuid, Sent>;
     /// Writes messages and entries, and counts conversations and logs up.
     write(plan: &Plan) -> ();
     /// Makes direct conversations, by direct key, and their members; leaves those that exist.

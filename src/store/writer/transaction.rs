@@ -1,8 +1,8 @@
-//! The transaction of a batch, step by step. The order of locks is the same everywhere, so no two can wait for each other:
-//! conversations by id, then logs by user.
+//! The transaction of a batch: in one statement, or step by step. The order of locks is the same everywhere, so no two can wait
+//! for each other: conversations by direct key, then logs by user.
 
 use super::{
-    plan::{Plan, check, plan},
+    plan::{Facts, Plan, check, plan},
     statements::{Database, Transaction},
 };
 use crate::model::{
@@ -16,18 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How often new conversations are made and looked for before it counts as a defect.
 const ROUNDS: usize = 3;
 
-/// Why a transaction failed.
-#[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) cause: DbErr,
-    /// Whether the commit was already on its way, so that it may have happened nevertheless.
-    pub(super) committing: bool,
-}
-
-impl From<DbErr> for Broken {
-    fn from(cause: DbErr) -> Self {
-        Self { cause, committing: false }
-    }
+/// Whether a batch was attempted before, with an outcome that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    First,
+    Repeated,
 }
 
 /// What a look at the locked conversations led to.
@@ -38,16 +31,21 @@ enum Outcome {
 }
 
 /// Writes a batch; answers for each send, in its order.
-pub(super) async fn run(database: &Database, batch: &[NewMessage]) -> Result<Vec<Result<Sent>>, Broken> {
+pub(super) async fn run(database: &Database, batch: &[NewMessage], attempt: Attempt) -> Result<Vec<Result<Sent>>, DbErr> {
+    if attempt == Attempt::First
+        && let Some(answers) = at_once(database, batch).await?
+    {
+        return Ok(answers);
+    }
     for _ in 0..ROUNDS {
         let mut transaction = database.begin().await?;
-        match write(&mut transaction, batch).await? {
+        match write(&mut transaction, batch, attempt).await? {
             Outcome::Planned(plan) if plan.messages.is_empty() => {
                 transaction.rollback().await?;
                 return Ok(plan.answers);
             }
             Outcome::Planned(plan) => {
-                transaction.commit().await.map_err(|cause| Broken { cause, committing: true })?;
+                transaction.commit().await?;
                 return Ok(plan.answers);
             }
             Outcome::Missing(pairs) => {
@@ -56,10 +54,21 @@ pub(super) async fn run(database: &Database, batch: &[NewMessage]) -> Result<Vec
             }
         }
     }
-    Err(DbErr::RecordNotFound("conversations that were just made".to_owned()).into())
+    Err(DbErr::RecordNotFound("conversations that were just made".to_owned()))
 }
 
-async fn write(transaction: &mut Transaction, batch: &[NewMessage]) -> Result<Outcome, DbErr> {
+/// Writes a batch of which nothing is new but the messages, as nearly all are: numbers are counted from what the statement
+/// itself reads under locks, and it writes all or, if anything else turns up, nothing. `None`: step by step, then.
+async fn at_once(database: &Database, batch: &[NewMessage]) -> Result<Option<Vec<Result<Sent>>>, DbErr> {
+    let relative = plan(batch, Facts::presumed(batch));
+    if relative.messages.is_empty() {
+        return Ok(None);
+    }
+    let facts = database.write_at_once(&relative).await?;
+    Ok(facts.map(|facts| plan(batch, facts).answers))
+}
+
+async fn write(transaction: &mut Transaction, batch: &[NewMessage], attempt: Attempt) -> Result<Outcome, DbErr> {
     // What is nobody's is not there to be locked, so this may hold sends that will be refused.
     let pairs: BTreeMap<String, [Uuid; 2]> =
         batch.iter().map(|new| (direct_key(new.sender, new.receiver), [new.sender.0, new.receiver.0])).collect();
@@ -73,6 +82,11 @@ async fn write(transaction: &mut Transaction, batch: &[NewMessage]) -> Result<Ou
         return Ok(Outcome::Missing(missing));
     }
 
+    // Under the locks that the earlier attempt needed, too: either it has committed, or it will fail, since its messages' ids are
+    // taken.
+    if attempt == Attempt::Repeated {
+        facts.written = transaction.written(valid.iter().map(|new| new.id.0).collect()).await?;
+    }
     // Only now: whoever sends under the same name locks the same log, so its message is either here or not begun.
     let names: Vec<(Uuid, Uuid)> = valid.iter().filter_map(|new| new.client_id.map(|client| (new.sender.0, client.0))).collect();
     if !names.is_empty() {

@@ -53,27 +53,55 @@ async fn a_socket_that_comes_while_the_database_is_away_is_let_in_when_it_is_bac
     hub.stops().await;
 }
 
+/// Stock clients name no `clientId`, and repeat nothing by themselves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_send_whose_commit_was_not_heard_of_is_one_message_however_often_it_is_repeated() {
+async fn a_send_whose_commit_was_not_heard_of_is_looked_for_and_answered_as_what_it_is() {
     let (database, through) = Proxy::before(&services::database().await).await;
-    let hub = TestHub::cluster_with(1, &[("DATABASE_URL", &through), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "200ms")]).await;
+    let settings = [("DATABASE_URL", through.as_str()), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "5m")];
+    let hub = TestHub::cluster_with(1, &settings).await;
     let [alice, bob] = hub.users(["alice", "bob"]).await;
     let mut his = bob.connects_to(hub.node(0)).await;
-    let body = json!({ "text": "committed", "clientId": uuid::Uuid::new_v4() });
 
-    database.loses_the_answer_to("COMMIT");
+    // A first message, which makes the conversation, is committed in the last of several steps; a further one in one.
+    for (said, text) in [("COMMIT", "the first"), ("lantern", "a lantern in the window")] {
+        database.loses_the_answer_to(said);
+        let sent = alice.tries_to_send(&bob.id, json!({ "text": text })).await.is(201);
+        database.heals();
+        assert_eq!(his.expects_message(text).await, sent, "told at once, not by the sweep");
+    }
+    let retries = hub.node(0).metric(r#"hubbub_batch_retries_total{reason="connection"}"#).await;
+    assert!(retries >= 2.0, "{retries}: no answer was lost");
+
+    alice.sends(&bob, "marker").await;
+    his.expects_only("marker").await;
+    assert_eq!(bob.history_with(&alice).await.len(), 3);
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_that_was_committed_while_the_database_went_away_is_one_message_however_often_it_is_repeated() {
+    let (database, through) = Proxy::before(&services::database().await).await;
+    let settings =
+        [("DATABASE_URL", through.as_str()), ("HUBBUB__DATABASE__TIMEOUT", "1s"), ("HUBBUB__REALTIME__SWEEP_INTERVAL", "200ms")];
+    let hub = TestHub::cluster_with(1, &settings).await;
+    let [alice, bob] = hub.users(["alice", "bob"]).await;
+    alice.sends(&bob, "before").await;
+    let mut his = bob.connects_to(hub.node(0)).await;
+    let body = json!({ "text": "a lantern in the window", "clientId": uuid::Uuid::new_v4() });
+
+    database.goes_away_after("lantern");
     let unknown = alice.tries_to_send(&bob.id, body.clone()).await;
     assert_eq!(unknown.status, 503, "nobody knows what became of it: {}", unknown.body);
     database.heals();
 
     // The message is there, and reaches him although nobody was told of it.
-    let received = his.expects_message("committed").await;
+    let received = his.expects_message("a lantern in the window").await;
     for _ in 0..3 {
         assert_eq!(alice.tries_to_send(&bob.id, body.clone()).await.is(201), received);
     }
     alice.sends(&bob, "marker").await;
     his.expects_only("marker").await;
-    assert_eq!(bob.history_with(&alice).await.len(), 2);
+    assert_eq!(bob.history_with(&alice).await.len(), 3);
     hub.stops().await;
 }
 

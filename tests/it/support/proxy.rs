@@ -15,6 +15,16 @@ enum Network {
     Down,
     /// Whoever says this is cut when the answer is there, without getting it.
     UntilSaid(&'static str),
+    /// The same, and then it is down.
+    UpTo(&'static str),
+    /// The proxy was dropped.
+    Gone,
+}
+
+impl Network {
+    fn cuts(self) -> bool {
+        matches!(self, Self::Down | Self::Gone)
+    }
 }
 
 /// Everything that goes through it ends with it.
@@ -28,7 +38,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (network, watching) = watch::channel(Network::Up);
-        tokio::spawn(accept(listener, target, watching));
+        tokio::spawn(accept(listener, target, watching, network.clone()));
         Self { address, network }
     }
 
@@ -51,26 +61,36 @@ impl Proxy {
         self.network.send_replace(Network::UntilSaid(word));
     }
 
+    /// The first connection on which this word is said is cut between its being done and the answer, and all others with it.
+    pub(crate) fn goes_away_after(&self, word: &'static str) {
+        self.network.send_replace(Network::UpTo(word));
+    }
+
     pub(crate) fn heals(&self) {
         self.network.send_replace(Network::Up);
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, watching: watch::Receiver<Network>) {
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.network.send_replace(Network::Gone);
+    }
+}
+
+async fn accept(listener: TcpListener, target: SocketAddr, watching: watch::Receiver<Network>, network: watch::Sender<Network>) {
     let mut until_dropped = watching.clone();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            // The proxy's owner is gone.
-            Err(_) = until_dropped.wait_for(|_| false) => return,
+            _ = until_dropped.wait_for(|network| *network == Network::Gone) => return,
         };
         let Ok((client, _)) = accepted else { return };
-        tokio::spawn(carry(client, target, watching.clone()));
+        tokio::spawn(carry(client, target, watching.clone(), network.clone()));
     }
 }
 
-async fn carry(client: TcpStream, target: SocketAddr, mut watching: watch::Receiver<Network>) {
-    if *watching.borrow() == Network::Down {
+async fn carry(client: TcpStream, target: SocketAddr, mut watching: watch::Receiver<Network>, network: watch::Sender<Network>) {
+    if watching.borrow().cuts() {
         return;
     }
     let Ok(server) = TcpStream::connect(target).await else { return };
@@ -80,7 +100,7 @@ async fn carry(client: TcpStream, target: SocketAddr, mut watching: watch::Recei
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
             to_server.write_all(&buffer[..read]).await?;
-            if let Network::UntilSaid(word) = *watched.borrow()
+            if let Network::UntilSaid(word) | Network::UpTo(word) = *watched.borrow()
                 && buffer[..read].windows(word.len()).any(|said| said == word.as_bytes())
             {
                 return Ok(true);
@@ -99,10 +119,17 @@ async fn carry(client: TcpStream, target: SocketAddr, mut watching: watch::Recei
     let said = tokio::select! {
         said = up => matches!(said, Ok(true)),
         () = down => false,
-        _ = watching.wait_for(|network| *network == Network::Down) => false,
+        _ = watching.wait_for(|network| network.cuts()) => false,
     };
     if said {
         // The answer is there, so what was asked is done; the asker never hears of it.
         let _ = from_server.read(&mut [0; 1]).await;
+        network.send_if_modified(|state| {
+            let goes = matches!(state, Network::UpTo(_));
+            if goes {
+                *state = Network::Down;
+            }
+            goes
+        });
     }
 }
