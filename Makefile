@@ -111,6 +111,10 @@ bench-scale: bench-build ## connect 100,000 people to six nodes and let them cha
 bench-soak: bench-build ## load two nodes for half an hour and watch their memory, for docs/benchmarks-soak.md (SOAK="--minutes 30"; HUBBUB_BIN=)
 	$(bench_binaries) node bench/soak.mjs $(SOAK)
 
+.PHONY: bench-hot
+bench-hot: services ## time the functions that run for each message (HOT=token: those only)
+	$(with) $(CARGO) bench --bench hot --features bench -- $(HOT)
+
 .PHONY: test-bench
 test-bench: ## test the pure parts of the benchmarks
 	node --test --test-reporter=spec bench/*.test.mjs

@@ -221,6 +221,12 @@ impl App {
         Ok((store, backplane, signals, services))
     }
 
+    /// The socket edge, for the benchmarks.
+    #[cfg(feature = "bench")]
+    pub fn realtime(&self) -> &Realtime {
+        &self.realtime
+    }
+
     /// Where REST and sockets are served.
     pub fn http(&self) -> SocketAddr {
         self.http

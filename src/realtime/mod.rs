@@ -48,9 +48,9 @@ use hub::Hub;
 use shed::Debt;
 use transport::{Doors, Transport, foreign::Foreign, link::Cut};
 
-/// Bytes that the WebSocket reader keeps per connection, enough for most of what clients say, in one read; idle ones say
-/// nothing but `3`. What is longer gets the room that it needs, and is read in pieces of this size.
-const READ_BUFFER: usize = 256;
+/// Bytes that the WebSocket reader keeps per connection: enough for what nearly all say nearly always, which is `3`. What is
+/// longer gets the room that it needs, and is read in pieces of this size.
+const READ_BUFFER: usize = 128;
 
 /// How often sockets whose end went unnoticed, or whose token expired, are looked for.
 const CENSUS_INTERVAL: Duration = Duration::from_secs(5);
@@ -101,6 +101,12 @@ impl Realtime {
         presence::start(&hub, &config.presence);
         let routes = transport.clone().router();
         (Self { hub, transport }, routes)
+    }
+
+    /// Takes an entry as the pump does, for the benchmarks. Answers how many reached the sockets.
+    #[cfg(feature = "bench")]
+    pub fn offer(&self, user: crate::model::UserId, seq: i64, event: &crate::model::event::Event) -> usize {
+        self.hub.offer(user, seq, event, hub::How::Hint)
     }
 
     /// The way in for connections that begin with a request for a WebSocket: it takes those over, and gives others back.

@@ -54,6 +54,8 @@ use wire::Note;
 #[cfg(test)]
 pub(super) use publish::QUEUE;
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod connect;
 mod formers;
 mod inbox;
