@@ -1,6 +1,7 @@
 //! What this node knows of one connected socket.
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use socketioxide::extract::SocketRef;
 use std::{
     collections::VecDeque,
@@ -125,6 +126,9 @@ impl Connection {
         self.awaits_position.load(Ordering::Relaxed) && self.awaits_position.swap(false, Ordering::Relaxed)
     }
 }
+
+/// Sockets of one person or one session: nearly always one, for which nothing is allocated.
+pub(super) type LocalSockets = SmallVec<[LocalSocket; 1]>;
 
 /// A socket in the hub.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    connection::{Connection, LocalSocket},
+    connection::{Connection, LocalSocket, LocalSockets},
     cursor::Offered,
     meter::{Emitted, Meter, Meters, Name, Way},
     packet::Packet,
@@ -42,7 +42,7 @@ pub(super) struct Hub(Arc<Inner>);
 struct Inner {
     people: Mutex<HashMap<UserId, Arc<Person>>>,
     /// Whose sockets a revocation concerns.
-    sessions: Mutex<HashMap<SessionId, Vec<LocalSocket>>>,
+    sessions: Mutex<HashMap<SessionId, LocalSockets>>,
     services: Services,
     config: config::Realtime,
     lifecycle: Lifecycle,
@@ -121,12 +121,7 @@ impl Hub {
     /// Registers a socket that has just gone live.
     pub(super) fn admit(&self, socket: LocalSocket) {
         self.0.metrics.sockets.inc();
-        self.0
-            .sessions
-            .lock()
-            .entry(socket.connection.identity.session)
-            .or_insert_with(|| Vec::with_capacity(1))
-            .push(socket.clone());
+        self.0.sessions.lock().entry(socket.connection.identity.session).or_default().push(socket.clone());
         // It may have ended, or been cut, while it was on its way in; its end found nothing to remove then.
         if !socket.socket.connected() || socket.link().reason().is_some() {
             self.leave(&socket.connection, false);

@@ -3,7 +3,7 @@
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{connection::LocalSocket, cursor::Cursor};
+use super::{connection::LocalSockets, cursor::Cursor};
 use crate::model::{UserId, position::Position};
 
 /// See the module.
@@ -23,7 +23,7 @@ pub(super) struct State {
     epoch: i32,
     pub(super) cursor: Cursor,
     /// The live ones. All of them got every number up to the cursor's.
-    pub(super) sockets: Vec<LocalSocket>,
+    pub(super) sockets: LocalSockets,
     /// Sockets on their way in: the person must not be forgotten under them.
     pub(super) joining: usize,
     /// Whether events wait in the sockets for a flush that is on its way.
@@ -51,9 +51,7 @@ impl State {
 
 impl Person {
     pub(super) fn new(id: UserId) -> Self {
-        // Most people have one socket, and a list that grows by itself begins with room for four.
-        let state = Mutex::new(State { sockets: Vec::with_capacity(1), ..State::default() });
-        Self { id, state, fence: tokio::sync::Mutex::default(), repairing: AtomicBool::new(false) }
+        Self { id, state: Mutex::default(), fence: tokio::sync::Mutex::default(), repairing: AtomicBool::new(false) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -24,7 +24,6 @@ struct Person {
     late: bool,
     /// When they were last here, once they left.
     seen: Option<Timestamp>,
-    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Person {
@@ -41,6 +40,8 @@ struct State {
     /// Counts registrations: what an older one wrote doesn't count any more.
     epoch: u64,
     people: HashMap<UserId, Person>,
+    /// Who waits until somebody is registered.
+    waiting: HashMap<UserId, Vec<oneshot::Sender<()>>>,
     generations: u64,
     queue: VecDeque<UserId>,
     queued: HashSet<UserId>,
@@ -112,7 +113,8 @@ impl Registry {
     /// Notes that `user` is here. `show` runs under the lock if that is new, so that what others are shown changes in the
     /// same order.
     pub(super) fn attach(&self, user: UserId, show: impl FnOnce()) -> Attaching {
-        let mut state = self.state.lock();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
         let generation = state.generations + 1;
         let open = state.node.is_some();
         let person = state.people.entry(user).or_default();
@@ -120,8 +122,9 @@ impl Registry {
             return Attaching::Registered;
         }
         let (tell, told) = oneshot::channel();
-        person.waiting.retain(|waiting| !waiting.is_closed());
-        person.waiting.push(tell);
+        let waiting = state.waiting.entry(user).or_default();
+        waiting.retain(|waiting| !waiting.is_closed());
+        waiting.push(tell);
         if !person.attached {
             person.attached = true;
             person.seen = None;
@@ -134,7 +137,7 @@ impl Registry {
                 show();
             }
         }
-        drop(state);
+        drop(guard);
         self.work.notify_one();
         Attaching::Waiting(told)
     }
@@ -160,7 +163,7 @@ impl Registry {
         person.written = false;
         person.late = false;
         person.seen = Some(seen);
-        person.waiting.clear();
+        state.waiting.remove(&user);
         state.enqueue(user);
         drop(state);
         self.work.notify_one();
@@ -254,7 +257,7 @@ impl Registry {
             if change.attached {
                 person.written = true;
                 state.owes_late |= mem::take(&mut person.late);
-                for waiting in mem::take(&mut person.waiting) {
+                for waiting in state.waiting.remove(&change.user).unwrap_or_default() {
                     // Nobody waits any more: the caller ran out of time and was told "later", or went away.
                     let _ = waiting.send(());
                 }
@@ -268,6 +271,12 @@ impl Registry {
         if batch.complete {
             state.sealed = true;
             self.progress.send_replace(Progress::Complete);
+        }
+        if state.queue.is_empty() {
+            // After a storm these would stay as large as it was.
+            state.queue.shrink_to_fit();
+            state.queued.shrink_to_fit();
+            state.waiting.shrink_to_fit();
         }
         state.queue.is_empty() && mem::take(&mut state.owes_late)
     }

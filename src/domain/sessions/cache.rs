@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::model::{SessionId, session::Identity};
+use crate::model::{SessionId, Timestamp, UserId, session::Identity};
 
 /// How old the last poll may be. Revocation is promised within one second.
 const TRUST: Duration = Duration::from_secs(1);
@@ -21,13 +21,26 @@ const CAPACITY: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     /// Two generations: what nobody asked for while the younger filled up is forgotten.
-    young: HashMap<SessionId, Identity>,
-    old: HashMap<SessionId, Identity>,
+    young: HashMap<SessionId, Holder>,
+    old: HashMap<SessionId, Holder>,
     revoked: HashMap<SessionId, Instant>,
     /// Nothing is put in before this moment: more was revoked than can be remembered.
     shut_until: Option<Instant>,
     /// When the last successful poll began.
     polled: Option<Instant>,
+}
+
+/// Whose a session is, and until when: [`Identity`] without its key.
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    user: UserId,
+    expires_at: Timestamp,
+}
+
+impl Holder {
+    fn of(self, session: SessionId) -> Identity {
+        Identity { user: self.user, session, expires_at: self.expires_at }
+    }
 }
 
 /// A read of the database that began while polls were running; only such a one may be put into the cache. Before the first
@@ -41,10 +54,10 @@ impl Cache {
         if self.polled.is_none_or(|polled| now.saturating_duration_since(polled) >= TRUST) {
             return None;
         }
-        if let Some(identity) = self.young.get(&session) {
-            return Some(*identity);
+        if let Some(holder) = self.young.get(&session) {
+            return Some(holder.of(session));
         }
-        let identity = self.old.remove(&session)?;
+        let identity = self.old.remove(&session)?.of(session);
         self.keep(identity);
         Some(identity)
     }
@@ -85,14 +98,14 @@ impl Cache {
         if self.young.len() >= CAPACITY / 2 {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(identity.session, identity);
+        let Identity { user, session, expires_at } = identity;
+        self.young.insert(session, Holder { user, expires_at });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Timestamp, UserId};
 
     fn ann() -> Identity {
         Identity { user: UserId::new(), session: SessionId::new(), expires_at: Timestamp::default() }

@@ -1,8 +1,15 @@
 //! What is known of one socket, and of one person, as far as who is online concerns them.
 
+use smallvec::SmallVec;
 use std::{collections::HashSet, time::Instant};
 
 use crate::model::UserId;
+
+/// Numbers of sockets: a few, for which nothing is allocated.
+pub(super) type Numbers = SmallVec<[u32; 4]>;
+
+/// People: most have nobody but themselves to look for, or one fan, for which nothing is allocated.
+pub(super) type People = SmallVec<[UserId; 1]>;
 
 /// What a socket's client understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +62,7 @@ impl<S> Seat<S> {
 /// A person with sockets here.
 #[derive(Debug, Default)]
 pub(super) struct Viewer {
-    pub(super) seats: Vec<u32>,
+    pub(super) seats: Numbers,
     pub(super) partners: Partners,
     /// When what this person sees changed last.
     pub(super) edition: u64,
@@ -65,14 +72,14 @@ pub(super) struct Viewer {
 #[derive(Debug)]
 pub(super) enum Partners {
     /// Not read yet; whom they met meanwhile.
-    Unread(Vec<UserId>),
+    Unread(People),
     /// Sorted.
-    Known(Vec<UserId>),
+    Known(People),
 }
 
 impl Default for Partners {
     fn default() -> Self {
-        Self::Unread(Vec::new())
+        Self::Unread(People::new())
     }
 }
 
@@ -93,6 +100,8 @@ impl Partners {
     }
 
     pub(super) fn learn(&mut self, partners: Vec<UserId>) {
+        let mut partners = People::from_vec(partners);
+        partners.shrink_to_fit();
         *self = Self::Known(partners);
     }
 

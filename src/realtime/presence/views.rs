@@ -5,6 +5,7 @@
 //! [`Views::told`], which moves only in [`Views::advance`]: a socket that comes in between is told that state, and then
 //! the same changes as everybody.
 
+use smallvec::{Array, SmallVec};
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
@@ -13,7 +14,7 @@ use std::{
 
 use super::{
     changes::{self, Changes},
-    seats::{Kind, Seat, Sent, Viewer},
+    seats::{Kind, Numbers, People, Seat, Sent, Viewer},
 };
 use crate::{
     config::{self, Audience},
@@ -60,9 +61,9 @@ pub(super) struct Views<S> {
     seats: HashMap<u32, Seat<S>>,
     viewers: HashMap<UserId, Viewer>,
     /// With [`Audience::Conversations`]: who here talks with whom.
-    fans: HashMap<UserId, Vec<UserId>>,
+    fans: HashMap<UserId, People>,
     /// Which sockets watch whom.
-    watchers: HashMap<UserId, Vec<u32>>,
+    watchers: HashMap<UserId, Numbers>,
     /// Whose conversations are to be read.
     unread: HashSet<UserId>,
     /// To be said besides what [`Views::advance`] says.
@@ -243,9 +244,8 @@ impl<S: Clone> Views<S> {
             partners.push(user);
             partners.sort_unstable();
             partners.dedup();
-            partners.shrink_to_fit();
             for partner in &partners {
-                self.fans.entry(*partner).or_insert_with(|| Vec::with_capacity(1)).push(user);
+                self.fans.entry(*partner).or_default().push(user);
             }
             viewer.partners.learn(partners);
             viewer.edition = self.edition;
@@ -370,7 +370,7 @@ impl<S: Clone> Views<S> {
     }
 }
 
-fn remove<T: PartialEq>(index: &mut HashMap<UserId, Vec<T>>, user: UserId, what: &T) {
+fn remove<A: Array<Item: PartialEq>>(index: &mut HashMap<UserId, SmallVec<A>>, user: UserId, what: &A::Item) {
     if let Entry::Occupied(mut entry) = index.entry(user) {
         let held = entry.get_mut();
         if let Some(at) = held.iter().position(|other| other == what) {

@@ -60,25 +60,53 @@ struct Out {
     stream: Boundaries,
     /// Whether frames may be written: CONNECT was answered.
     open: bool,
-    /// Frames that wait, the first one perhaps only in part.
-    waiting: VecDeque<Bytes>,
+    /// Whoever is idle pays for no queue.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Frames that wait, the first one perhaps only in part. At least one.
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<Bytes>,
     bytes: usize,
 }
 
 impl Out {
     /// Whether frames wait that go before what the stream writes next.
     fn is_due(&self) -> bool {
-        self.open && !self.waiting.is_empty() && self.stream.is_between()
+        self.open && self.waiting.is_some() && self.stream.is_between()
     }
 
-    /// Writes some of what waits.
+    /// Writes some of what waits. It is due.
     fn write(&mut self, io: &TcpStream) -> io::Result<usize> {
-        let written = match self.waiting.front() {
-            Some(frame) if self.waiting.len() == 1 => io.try_write(frame)?,
+        let Some(waiting) = &mut self.waiting else { return Ok(0) };
+        let written = waiting.write(io)?;
+        if waiting.frames.is_empty() {
+            self.waiting = None;
+        }
+        Ok(written)
+    }
+
+    fn push(&mut self, frame: Bytes) {
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.bytes += frame.len();
+        waiting.frames.push_back(frame);
+    }
+}
+
+impl Waiting {
+    /// Whether another frame may wait behind these.
+    fn has_room(&self, frame: &Bytes, outbox: usize) -> bool {
+        self.frames.len() < outbox && self.bytes + frame.len() <= outbox.saturating_mul(AVERAGE)
+    }
+
+    fn write(&mut self, io: &TcpStream) -> io::Result<usize> {
+        let written = match self.frames.front() {
+            Some(frame) if self.frames.len() == 1 => io.try_write(frame)?,
             _ => {
                 let mut slices = [IoSlice::new(&[]); SLICES];
-                let count = self.waiting.len().min(SLICES);
-                slices.iter_mut().zip(&self.waiting).for_each(|(slice, frame)| *slice = IoSlice::new(frame));
+                let count = self.frames.len().min(SLICES);
+                slices.iter_mut().zip(&self.frames).for_each(|(slice, frame)| *slice = IoSlice::new(frame));
                 io.try_write_vectored(&slices[..count])?
             }
         };
@@ -89,19 +117,17 @@ impl Out {
         Ok(written)
     }
 
-    /// So many bytes of what waits were written.
+    /// So many bytes were written.
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while let Some(frame) = self.waiting.front_mut() {
+        while let Some(frame) = self.frames.front_mut() {
             if written < frame.len() {
                 frame.advance(written);
                 return;
             }
             written -= frame.len();
-            self.waiting.pop_front();
+            self.frames.pop_front();
         }
-        // Whoever is idle pays for no queue.
-        self.waiting = VecDeque::new();
     }
 }
 
@@ -122,7 +148,7 @@ impl Wire {
     /// When too much waits, or the connection has failed.
     pub(super) fn send(&self, frame: &Bytes, when: When) -> Result<bool, Unsent> {
         let mut out = self.out.lock();
-        let (is_first, may_begin) = (out.waiting.is_empty(), out.open && out.stream.is_between());
+        let (is_first, may_begin) = (out.waiting.is_none(), out.open && out.stream.is_between());
         let mut rest = frame.clone();
         if is_first && may_begin && when == When::Now {
             match self.io.try_write(frame) {
@@ -131,12 +157,10 @@ impl Wire {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(Unsent::Gone(error)),
             }
-        } else if !is_first && (out.waiting.len() >= self.outbox || out.bytes + frame.len() > self.outbox.saturating_mul(AVERAGE))
-        {
+        } else if out.waiting.as_ref().is_some_and(|waiting| !waiting.has_room(frame, self.outbox)) {
             return Err(Unsent::Full);
         }
-        out.bytes += rest.len();
-        out.waiting.push_back(rest);
+        out.push(rest);
         Ok(is_first && may_begin && when != When::OnFlush)
     }
 
@@ -165,7 +189,7 @@ impl Wire {
     pub(super) fn forget_unopened(&self) {
         let mut out = self.out.lock();
         if !out.open {
-            (out.waiting, out.bytes) = (VecDeque::new(), 0);
+            out.waiting = None;
         }
     }
 
@@ -176,7 +200,7 @@ impl Wire {
             return Poll::Ready(Ok(None));
         }
         // Frames that wait come after the one that has been begun.
-        let data = if out.open && !out.waiting.is_empty() { &data[..out.stream.left_of_frame(data)] } else { data };
+        let data = if out.open && out.waiting.is_some() { &data[..out.stream.left_of_frame(data)] } else { data };
         let written = ready!(self.try_until_blocked(cx, || self.io.try_write(data)))?;
         out.stream.follow(&data[..written]);
         Poll::Ready(Ok(Some(written)))
