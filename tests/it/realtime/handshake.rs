@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::support::{TestHub, TestSocket, on_both_databases, user::request};
+use crate::support::{TestHub, TestSocket, eventually, on_both_databases, user::request};
 
 on_both_databases! {
     async fn a_token_in_auth_counts_as_the_cookie_does(hub: &TestHub) {
@@ -38,6 +38,25 @@ on_both_databases! {
         bob.gets("/api/auth/check").await.is_error(401, "Unauthorized - Invalid token", "auth.invalid_token");
         alice.sends(&bob, "still there?").await;
         app.expects_message("still there?").await;
+    }
+
+    async fn a_client_that_left_the_namespace_comes_back_on_the_same_connection(hub: &TestHub) {
+        let [alice, bob] = hub.users(["alice", "bob"]).await;
+        let mut his = bob.connects_to(hub.node(0)).await;
+        alice.sends(&bob, "before").await;
+        his.expects_message("before").await;
+
+        his.says("41").await;
+        eventually("his leaving", || async { (hub.node(0).metric("hubbub_sockets").await == 0.0).then_some(()) }).await;
+        alice.sends(&bob, "meanwhile").await;
+        let since = his.position().to_owned();
+        his.connects(json!({ "since": since })).await.unwrap();
+
+        his.expects_message("meanwhile").await;
+        alice.sends(&bob, "after").await;
+        his.expects_message("after").await;
+        alice.sends(&bob, "marker").await;
+        his.expects_only("marker").await;
     }
 
     async fn a_socket_ends_when_its_token_expires(hub: &TestHub) {
