@@ -54,15 +54,20 @@ if (!withNode) progress('without the Node original: npm ci in bench/node-peer br
 
 const summary = (found) => Object.entries(found).map(([name, value]) => `${name} ${digits(value)}`).join(', ');
 
-/** Figures of one scenario on one system: the medians of several runs, each on fresh nodes. */
-async function measures(name, system, earlier) {
+/**
+ * Figures of one scenario on each of these systems: the medians of several runs, each on fresh nodes. The systems take turns: a machine
+ * that is shared is now faster and now slower.
+ */
+async function measures(name, systems, earlier) {
   const { run, once } = SCENARIOS[name];
-  const found = [];
+  const found = systems.map(() => []);
   for (let i = 0; i < (once ? 1 : runs); i += 1) {
-    found.push(await run({ system, tool, seconds, quick, warmUp: quick ? 1 : 4 }, earlier));
-    progress(`${name}, ${system.name}: ${summary(found.at(-1))}`);
+    for (const [at, system] of systems.entries()) {
+      found[at].push(await run({ system, tool, seconds, quick, warmUp: quick ? 1 : 4 }, earlier));
+      progress(`${name}, ${system.name}: ${summary(found[at].at(-1))}`);
+    }
   }
-  return medians(found);
+  return found.map(medians);
 }
 
 async function all(stand) {
@@ -70,10 +75,10 @@ async function all(stand) {
   const systems = { node: new Peer(stand, settings), hub: new Hub(stand, settings), embedded: new Embedded(stand, settings) };
   const found = { node: {}, hub: {} };
   for (const name of names) {
-    for (const key of SCENARIOS[name].on.filter((one) => one !== 'node' || withNode)) {
-      // Of the embedded hub there is one figure only: it stands among those of the hub.
-      found[key === 'node' ? 'node' : 'hub'][name] = await measures(name, systems[key], found);
-    }
+    const keys = SCENARIOS[name].on.filter((one) => one !== 'node' || withNode);
+    const measured = await measures(name, keys.map((key) => systems[key]), found);
+    // Of the embedded hub there is one figure only: it stands among those of the hub.
+    keys.forEach((key, at) => { found[key === 'node' ? 'node' : 'hub'][name] = measured[at]; });
   }
   return { found, systems };
 }
@@ -83,7 +88,7 @@ function text({ found, systems }, set) {
   const setup = `Two nodes of each system, with one PostgreSQL (fsync on) and one Redis; messages go from people on one node to people on the other. The hub runs
 with its defaults but the rate limits, which are off since everybody comes from one address: durability, revocation, checks of receivers and
 metrics are on. The Node original (\`bench/node-peer\`) uses the sharded adapter and tells nobody who is online. Each figure is the median of ${runs}
-runs of ${seconds} s (\`idle\`: one run) on fresh nodes; the load generator runs on the same cores. "must" and "aim" are what was set for the hub, against the Node original
+runs of ${seconds} s (\`idle\`: one run) on fresh nodes, the systems by turns; the load generator runs on the same cores. "must" and "aim" are what was set for the hub, against the Node original
 measured in the same run. Passwords: the hub hashes with ${systems.hub.hash}, the original with ${systems.node.hash}.`;
   const lines = names.map((name) => command(`--only ${withNode && name === 'half' ? 'closed,half' : name}`));
   const parts = details(found, NAMES).map(({ head, rows }) => table(head, rows));

@@ -1,5 +1,5 @@
 // Conversations of 1,000 messages: the newest page of each, the way back from there, and all 1,000 in one answer.
-import { withLoad } from '../support/load.mjs';
+import { answers, withLoad } from '../support/load.mjs';
 import { writePeople } from '../support/systems.mjs';
 import { ofHub, ofPeer, settles } from './stored.mjs';
 
@@ -21,15 +21,7 @@ const read = (args) => ({ system, tool, seconds, warmUp }) =>
   system.runs(2, async (world) => {
     const people = await readers(system, world);
     const order = ['history', '--url', world.urls, '-c', 16, '--seconds', seconds, '--warm-up', warmUp, ...args];
-    return withLoad(tool, people, order, async (load) => {
-      const cost = await load.costs(world, 'begin', 'end');
-      const result = await load.result();
-      const { answer_ms: answer } = result;
-      return {
-        rate: result.answered_per_s, cpu: (cost.all / result.answered) * 1000, p50: answer.p50, p99: answer.p99, faults: result.failed,
-        toolCpu: (result.cpu_s / result.answered) * 1e6, late: result.late_ticks,
-      };
-    });
+    return withLoad(tool, people, order, (load) => answers(load, world));
   });
 
 /** The newest 50, as an application shows them first. The Node original knows only whole conversations. */

@@ -75,3 +75,14 @@ export async function withLoad(tool, people, args, work) {
     await load.ends();
   }
 }
+
+/** What answers cost in a closed loop of requests, and how long they took. */
+export async function answers(load, world) {
+  const cost = await load.costs(world, 'begin', 'end');
+  const result = await load.result();
+  const { answer_ms: answer } = result;
+  return {
+    rate: result.answered_per_s, cpu: (cost.all / result.answered) * 1000, p50: answer.p50, p99: answer.p99, faults: result.failed,
+    toolCpu: (result.cpu_s / result.answered) * 1e6, late: result.late_ticks,
+  };
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 
 use crate::{
@@ -41,7 +41,6 @@ pub(crate) struct Connect {
 impl Connect {
     pub(crate) fn run(&self, run: &Run) -> Result<Outcome> {
         let people: Vec<Person> = people::read(&run.people)?;
-        ensure!(!people.is_empty(), "nobody in {}", run.people.display());
         let mut net = run.net(self.sockets)?;
         let mut sockets = Sockets::new(self.url.clone(), pace(self.in_flight, self.rate.map(|rate| run.share.rate(rate))));
         for i in run.share.range(self.sockets) {

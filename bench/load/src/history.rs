@@ -1,8 +1,6 @@
 //! Pages of conversations, the newest first.
 
-use std::path::Path;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use serde::Deserialize;
 
@@ -51,15 +49,9 @@ struct Pages<'a> {
 
 impl History {
     pub(crate) fn run(&self, run: &Run) -> Result<Outcome> {
-        let readers = readers(&run.people)?;
+        let readers = people::read(&run.people)?;
         self.asked.run(run, "history", Pages { settings: self, readers, places: Vec::new(), begun: run.share.index })
     }
-}
-
-fn readers(file: &Path) -> Result<Vec<Reader>> {
-    let readers: Vec<Reader> = people::read(file)?;
-    ensure!(!readers.is_empty(), "nobody in {}", file.display());
-    Ok(readers)
 }
 
 impl Asks for Pages<'_> {

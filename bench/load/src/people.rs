@@ -18,11 +18,13 @@ pub(crate) struct Person {
     pub(crate) token: String,
 }
 
-/// One JSON object a line.
+/// One JSON object a line, and at least one.
 pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<Vec<T>> {
     let name = || file.display().to_string();
     let lines = BufReader::new(File::open(file).with_context(name)?).lines();
-    lines.map(|line| serde_json::from_str(&line?).with_context(name)).collect()
+    let people: Vec<T> = lines.map(|line| serde_json::from_str(&line?).with_context(name)).collect::<Result<_>>()?;
+    ensure!(!people.is_empty(), "nobody in {}", name());
+    Ok(people)
 }
 
 /// The part of a process: the how manieth of how many.
