@@ -156,6 +156,13 @@ export class Stand {
     return new Map(seats.map(read));
   }
 
+  /** node -> how often it put right what was wrong with Redis, by reason. */
+  async repairs() {
+    const bodies = await Promise.all(this.#seats.filter(Boolean).map(({ opsUrl }) => fetchText(`${opsUrl}/metrics`)));
+    const samples = ({ body }) => [...body.matchAll(/^hubbub_reconciles_total\{reason="(\w+)"\} (\d+)$/gm)];
+    return bodies.map((body) => Object.fromEntries(samples(body).map(([, reason, count]) => [reason, Number(count)])));
+  }
+
   // Redis. Each of these resolves when Redis is back.
 
   async #misses(kind, where, fault) {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import '../faults/ending.mjs';
 import { sleep } from '../faults/program.mjs';
 import { DEFAULT } from './bounds.mjs';
-import { LATE, arrive, assertTrue, onStand, statesTold, timesTold } from './story.mjs';
+import { LATE, arrive, assertOutageTold, assertTrue, onStand, statesTold, timesTold } from './story.mjs';
 
 const { bounds } = DEFAULT;
 const now = () => performance.now();
@@ -82,7 +82,7 @@ describe('presence with the default settings', { concurrency: true }, () => {
         [ida, 0, 2],
       ]);
       await stand.rests(bounds.announced + LATE);
-      const from = now();
+      const [repairs, from] = [await stand.repairs(), now()];
 
       await gus.leaves(0);
       const away = stand.restarts(8_000);
@@ -91,7 +91,7 @@ describe('presence with the default settings', { concurrency: true }, () => {
       await away;
       t.diagnostic(`whole after ${await stand.rests(bounds.grace + bounds.back + LATE)} ms`);
 
-      assert.deepEqual(statesTold(stand, from), Array(3).fill('unknown known'));
+      await assertOutageTold(stand, from, repairs);
       assert.deepEqual(timesTold(stand, [gus, hal, ida], from), ['1 1 1', '0 0 0', '1 1 1']);
       assertTrue(stand, from);
     });
@@ -202,7 +202,7 @@ describe('presence with the default settings', { concurrency: true }, () => {
         [fred, 0, 1],
       ]);
       await stand.rests(bounds.back + LATE);
-      const from = now();
+      const [repairs, from] = [await stand.repairs(), now()];
 
       const stalled = stand.stalls(9_000);
       await sleep(500);
@@ -210,7 +210,7 @@ describe('presence with the default settings', { concurrency: true }, () => {
       await stalled;
       t.diagnostic(`whole after ${await stand.rests(bounds.back + LATE)} ms`);
 
-      assert.deepEqual(statesTold(stand, from), Array(3).fill('unknown known'));
+      await assertOutageTold(stand, from, repairs);
       assert.deepEqual(timesTold(stand, [eve, fred, gus], from), ['0 0 0', '1 1 1', '0 0 0']);
       assertTrue(stand, from);
     });

@@ -51,6 +51,20 @@ export function statesTold(stand, from) {
   );
 }
 
+/**
+ * Each node has told its observer of the outage, and of nothing for which it had no reason: a machine that is short of time can make a node
+ * deaf once more, and then it has counted another repair. `before` is what {@link Stand.repairs} said at `from`.
+ */
+export async function assertOutageTold(stand, from, before) {
+  const after = await stand.repairs();
+  const sum = ({ sweep, ...reasons }) => Object.values(reasons).reduce((all, count) => all + count, 0);
+  statesTold(stand, from).forEach((told, node) => {
+    assert.match(told, /^unknown known( unknown known)*$/);
+    const times = told.split(' ').length / 2;
+    assert.ok(times <= Math.max(1, sum(after[node]) - sum(before[node])), `${told}: ${JSON.stringify([before[node], after[node]])}`);
+  });
+}
+
 /** Opens a tab of each of these people at the node beside them, and waits until that is known. */
 export async function arrive(stand, places) {
   await Promise.all(places.map(([person, tab, node]) => person.arrives(tab, node)));
