@@ -31,6 +31,8 @@ const hub = resolve(process.env.HUBBUB_BIN ?? 'target/release/hubbub');
 const tool = resolve(process.env.HUBBUB_LOAD ?? 'target/release/hubbub-load');
 /** Pairs of people who write to each other while everybody else only has an account. */
 const PAIRS = 50;
+/** Conversations that one statement makes: it is given to psql as an argument, which has a limit. */
+const CHUNK = 500;
 /** People who connect in a second, and sockets that one process of the load generator holds. */
 const ARRIVALS = 2_000;
 const SOCKETS = 16_000;
@@ -45,13 +47,13 @@ async function growth(stand) {
   let there = 0;
   for (const [accounts, messages] of [[2 * PAIRS, 1_000], [people, 1_000], [people, stored]]) {
     await system.runs(1, async (world) => {
-      progress(`${accounts} accounts, ${messages} messages`);
+      progress(`${digits(accounts)} accounts, ${digits(messages)} messages`);
       await system.crowd(world, accounts);
       // In conversations of others than those who write: theirs are as they were.
       while (there < messages) {
         const [one, other] = await system.makes(world, 2);
         const count = Math.min(messages - there, 20_000);
-        await stand.postgres.sql(ofHub(one.id, other.id, count));
+        await stand.postgres.sql(ofHub([[one.id, other.id]], count));
         there += count;
       }
       await settles(stand.postgres, system.database);
@@ -69,11 +71,17 @@ async function growth(stand) {
 async function crowd(stand) {
   const system = new Hub(stand, { hub });
   return system.runs(nodes, async (world) => {
-    progress(`${people} people`);
+    progress(`${digits(people)} people`);
     const file = await system.crowd(world, people);
+    const pairs = Math.floor(people / 2);
+    const each = Math.max(1, Math.floor(stored / pairs));
+    progress(`${pairs} conversations of ${each} messages`);
+    for (let from = 0; from < pairs; from += CHUNK) {
+      const some = Array.from({ length: Math.min(CHUNK, pairs - from) }, (_, i) => [0, 1].map((side) => system.people[2 * (from + i) + side].id));
+      await stand.postgres.sql(ofHub(some, each));
+    }
     await settles(stand.postgres, system.database);
     const next = [...world.urls.slice(1), world.urls[0]];
-    const pairs = Math.floor(people / 2);
     const order = ['--processes', Math.ceil(people / SOCKETS), 'deliver', '--send', world.urls, '--receive', next, '--pairs', pairs, '--senders-online'];
     order.push('--connect-rate', ARRIVALS, '--hold', seconds, '--rate', rate, '--warm-up', 3, '--seconds', seconds, '--drain', 10);
     const before = memory(world);
@@ -87,7 +95,7 @@ async function crowd(stand) {
       const rows = [
         ['people connected', digits(result.sockets)],
         ['to connect, p50 / p99 / max ms', [joined.p50, joined.p99, joined.max].map(digits).join(' / ')],
-        ['memory of each node for a socket, KiB', digits(grown / people / 1024)],
+        ['memory of the nodes for a socket, KiB', digits(grown / people / 1024)],
         ['CPU of all nodes while nothing is said, % of a core', digits((held.nodes / held.seconds) * 100)],
         ['… of PostgreSQL and Redis', digits(((held.postgres + held.redis) / held.seconds) * 100)],
         ['messages sent a second', digits(result.acked_per_s)],
@@ -97,8 +105,8 @@ async function crowd(stand) {
         ['failed or not sent', digits(result.failed + result.unsent)],
         ['load generator: CPU % of a core / late ticks', `${digits((result.cpu_s / result.seconds) * 100)} / ${result.late_ticks}`],
       ];
-      const text = `${people} people with a socket each on ${nodes} nodes, who came ${ARRIVALS} a second, said nothing for ${seconds} s, and then wrote ${rate}
-messages a second, everybody to somebody on another node.`;
+      const text = `${digits(people)} people with a socket each on ${nodes} nodes, who came ${ARRIVALS} a second, said nothing for ${seconds} s, and then wrote ${rate}
+messages a second in ${digits(pairs)} conversations of ${each} messages each, everybody to somebody on another node.`;
       return `## Everybody connected\n\n${text}\n\n${table(['', ''], rows)}`;
     });
   });

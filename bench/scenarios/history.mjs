@@ -12,7 +12,7 @@ async function readers(system, world) {
   const people = await system.makes(world, 2 * CONVERSATIONS);
   const made = system.key === 'hub' ? ofHub : ofPeer;
   const pairs = Array.from({ length: CONVERSATIONS }, (_, i) => [people[2 * i], people[2 * i + 1]]);
-  for (const [one, other] of pairs) await system.stand.postgres.sql(made(one.id, other.id, MESSAGES), system.database);
+  for (const [one, other] of pairs) await system.stand.postgres.sql(made([[one.id, other.id]], MESSAGES), system.database);
   await settles(system.stand.postgres, system.database);
   return (system.readers = await writePeople(system.stand, `${system.key}-readers`, pairs.map(([one, other]) => ({ ...one, other: other.id }))));
 }

@@ -59,7 +59,7 @@ struct Closed<'a, A> {
 impl Loop {
     /// Runs the loop. Says `ready`, `begin`, `end`.
     pub(crate) fn run(&self, run: &Run, command: &str, asks: impl Asks) -> Result<Outcome> {
-        let mut net = run.net(self.concurrency)?;
+        let mut net = run.net()?;
         let (gate, now) = (run.gate(&net), Instant::now());
         let mut app = Closed {
             settings: self,

@@ -41,7 +41,7 @@ pub(crate) struct Connect {
 impl Connect {
     pub(crate) fn run(&self, run: &Run) -> Result<Outcome> {
         let people: Vec<Person> = people::read(&run.people)?;
-        let mut net = run.net(self.sockets)?;
+        let mut net = run.net()?;
         let mut sockets = Sockets::new(self.url.clone(), pace(self.in_flight, self.rate.map(|rate| run.share.rate(rate))));
         for i in run.share.range(self.sockets) {
             sockets.wants(Plan { person: i % people.len(), server: i, tag: () });

@@ -95,7 +95,7 @@ impl Fanout {
         ensure!(run.share.of == Share::ALL.of, "one process is enough for the sockets of one person");
         let people: Vec<Person> = people::read(&run.people)?;
         ensure!(people.len() > self.window, "{} people are needed", self.window + 1);
-        let mut net = run.net(self.sockets)?;
+        let mut net = run.net()?;
         let mut sockets = Sockets::new(self.receive.clone(), pace(64, None));
         (0..self.sockets).for_each(|i| sockets.wants(Plan { person: 0, server: i, tag: i as u32 }));
         let (now, last) = (Instant::now(), vec![0; self.sockets * self.window]);

@@ -2,12 +2,14 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
+    ops::Range,
+    process::id,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use mio::{Events, Interest, Poll, Token, Waker, event::Event, net::TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -34,6 +36,43 @@ pub(crate) trait App {
     fn closed(&mut self, net: &mut Net, id: Id, why: &str) -> Result<()>;
 }
 
+/// Addresses and ports of this machine from which connections to it come, each once: one address has too few ports for everybody, and a kernel
+/// that looks for a free one among tens of thousands takes a millisecond.
+struct Sources {
+    process: u8,
+    next: u32,
+}
+
+impl Sources {
+    /// Of each address: those that programs are seldom found on.
+    const PORTS: Range<u16> = 20_000..60_000;
+
+    /// Begins somewhere else in each run: the kernel keeps connections of the run before for a while.
+    fn new(process: u8) -> Self {
+        Self { process, next: id().wrapping_mul(Self::PORTS.len() as u32 + 997) }
+    }
+
+    fn bind(&mut self, socket: &Socket) -> Result<()> {
+        socket.set_reuse_address(true)?;
+        for _ in Self::PORTS {
+            let source = self.next();
+            match socket.bind(&source.into()) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                done => return done.with_context(|| format!("cannot connect from {source}")),
+            }
+        }
+        bail!("no free port on this machine")
+    }
+
+    fn next(&mut self) -> SocketAddr {
+        let ports = Self::PORTS.len() as u32;
+        let host = (self.next / ports % 254) as u8 + 1;
+        let port = Self::PORTS.start + (self.next % ports) as u16;
+        self.next = self.next.wrapping_add(1);
+        SocketAddr::new(Ipv4Addr::new(127, 0, self.process.wrapping_add(1), host).into(), port)
+    }
+}
+
 struct Connection {
     stream: TcpStream,
     /// What the kernel had no room for yet.
@@ -49,20 +88,20 @@ pub(crate) struct Net {
     open: Vec<Option<Connection>>,
     free: Vec<Id>,
     buffer: Vec<u8>,
-    /// Addresses 127.0.0.1, 127.0.0.2 … from which connections to this machine come in turn: each has some 28,000 ports.
-    sources: u8,
-    opened: usize,
+    sources: Sources,
     /// How often the loop was late.
     pub(crate) late: u64,
 }
 
 impl Net {
-    pub(crate) fn new(sources: u8) -> Result<Self> {
+    /// `process`: which one it is of those that connect to the same servers.
+    pub(crate) fn new(process: u8) -> Result<Self> {
         let poll = Poll::new()?;
         let timer = Timer::new(poll.registry(), TIMER)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (open, free, buffer) = (Vec::new(), Vec::new(), vec![0; BUFFER]);
-        Ok(Self { poll, timer, waker, open, free, buffer, sources, opened: 0, late: 0 })
+        let sources = Sources::new(process);
+        Ok(Self { poll, timer, waker, open, free, buffer, sources, late: 0 })
     }
 
     /// Wakes the loop from another thread.
@@ -75,13 +114,9 @@ impl Net {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).context("no more sockets")?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        if self.sources > 1 && address.ip().is_loopback() && address.is_ipv4() {
-            let host = (self.opened % usize::from(self.sources)) as u8 + 1;
-            socket.set_reuse_address(true)?;
-            let source = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, host)), 0);
-            socket.bind(&source.into()).with_context(|| format!("no free port of {}", source.ip()))?;
+        if address.ip().is_loopback() && address.is_ipv4() {
+            self.sources.bind(&socket)?;
         }
-        self.opened += 1;
         match socket.connect(&address.into()) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(IN_PROGRESS) || error.kind() == io::ErrorKind::WouldBlock => {}

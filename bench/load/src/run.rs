@@ -2,12 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{net::Net, people::Share, say::Gate, sockets::Pace};
-
-/// Connections for which one address is taken: it has some 28,000 ports, and others need theirs.
-const PER_SOURCE: usize = 15_000;
 
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -19,9 +16,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// An event loop for its part of so many connections in all.
-    pub(crate) fn net(&self, connections: usize) -> Result<Net> {
-        Net::new(u8::try_from(connections.div_ceil(PER_SOURCE)).unwrap_or(u8::MAX).max(1))
+    pub(crate) fn net(&self) -> Result<Net> {
+        Net::new(u8::try_from(self.share.index).context("too many processes")?)
     }
 
     pub(crate) fn gate(&self, net: &Net) -> Gate {

@@ -15,6 +15,9 @@ use crate::{
     socket::{Said, State, hello},
 };
 
+/// Sockets that are begun between two looks at what came.
+const AT_ONCE: usize = 64;
+
 /// How fast sockets come.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pace {
@@ -97,7 +100,11 @@ impl<T: Copy> Sockets<T> {
         now: Instant,
         mut names: impl FnMut(Id, T),
     ) -> Result<Option<Instant>> {
-        while !self.wanted.is_empty() {
+        // Those that are there already shall not wait while many are due.
+        for _ in 0..AT_ONCE {
+            if self.wanted.is_empty() {
+                return Ok(None);
+            }
             match self.pace {
                 Pace::InFlight(limit) if self.opening >= limit => return Ok(None),
                 Pace::InFlight(_) => {}
@@ -120,7 +127,7 @@ impl<T: Copy> Sockets<T> {
             self.open[id] = Some(Open { plan, state: State::Upgrading, begun });
             self.opening += 1;
         }
-        Ok(None)
+        Ok(Some(now))
     }
 
     /// Gives what came to the socket; `hears` is told of its events.

@@ -92,7 +92,7 @@ impl Deliver {
         let everybody = self.pairs * 2 + self.crowd;
         ensure!(people.len() >= everybody, "{everybody} people are needed, and {} are there", people.len());
         ensure!(self.rate.is_none_or(|rate| rate > 0.0) && self.seconds > 0.0, "nothing to send");
-        let mut net = run.net(everybody)?;
+        let mut net = run.net()?;
         let mut sockets = Sockets::new(self.servers(), pace(self.in_flight, self.connect_rate.map(|rate| run.share.rate(rate))));
         let pairs = run.share.range(self.pairs);
         for (own, pair) in pairs.clone().enumerate() {
