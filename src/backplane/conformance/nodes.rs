@@ -6,6 +6,7 @@ on_every_redis! {
     on one cluster for all {
         an_envelope_reaches_the_node_of_its_person_once_and_no_other;
         a_node_is_told_only_the_entries_of_its_own_people;
+        a_person_of_whose_arrival_nobody_has_heard_yet_is_told;
         a_person_who_left_is_not_told_any_more;
         everybody_sees_who_is_online_everywhere;
         a_crowd_is_registered_and_seen;
@@ -36,6 +37,30 @@ async fn an_envelope_reaches_the_node_of_its_person_once_and_no_other(redis: Dep
     assert_eq!(c.pulls_envelopes_until(on_both).await, [on_both]);
 }
 
+async fn a_person_of_whose_arrival_nobody_has_heard_yet_is_told(redis: Deployment) {
+    let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
+    let [ann, bob, carl] = [UserId::new(), UserId::new(), UserId::new()];
+    a.fences(carl).await;
+    b.fences(ann).await;
+    a.shows_online(&[ann, carl]).await;
+    // The next beacon tells a of it.
+    b.fences(bob).await;
+
+    a.backplane.publish(envelope(&[ann, bob]));
+
+    let mut missing = vec![ann, bob];
+    while !missing.is_empty() {
+        let told = b.pulls("an envelope", |signal| match signal {
+            Signal::Envelope(envelope) => Some(envelope.entries),
+            _ => None,
+        });
+        for (user, _) in told.await {
+            let at = missing.iter().position(|missing| *missing == user).expect("told once");
+            missing.swap_remove(at);
+        }
+    }
+}
+
 async fn a_node_is_told_only_the_entries_of_its_own_people(redis: Deployment) {
     let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let [ann, bob] = [UserId::new(), UserId::new()];
@@ -54,13 +79,16 @@ async fn a_node_is_told_only_the_entries_of_its_own_people(redis: Deployment) {
 
 async fn a_person_who_left_is_not_told_any_more(redis: Deployment) {
     let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
-    let [ann, marker] = [UserId::new(), UserId::new()];
-    a.fences(UserId::new()).await;
+    let [ann, bob, marker] = [UserId::new(), UserId::new(), UserId::new()];
+    a.fences(bob).await;
     b.fences(ann).await;
+    a.shows_online(&[ann, bob]).await;
 
     b.backplane.detach(ann, now());
     // Written after the detach, on the same connection.
     b.fences(marker).await;
+    // Until a has heard of it, b may be told in vain.
+    a.shows_online(&[bob, marker]).await;
     a.backplane.publish(envelope(&[ann]));
     a.backplane.publish(envelope(&[marker]));
 

@@ -21,6 +21,8 @@ use crate::{
 const REMEMBERED: usize = 256;
 /// Larger deltas than this are not spelled out; the readers read the set.
 const DELTA: usize = 4096;
+/// Looks into the set of a node, for all nodes and people together, that are quicker than a round trip: each takes some 20 ns.
+const LOOKS: usize = 2_048;
 /// A delta that fits no version: read the set.
 const UNRELATED: i64 = -1;
 
@@ -164,6 +166,21 @@ impl Peers {
             }
         }
         Some(delta)
+    }
+
+    /// The nodes on which `people` are, as far as this node has heard: nobody, where looking would take longer than asking Redis.
+    pub(super) fn places(&self, people: &HashSet<UserId>) -> HashMap<UserId, Vec<NodeId>> {
+        let view = self.view.lock();
+        if view.peers.len() * people.len() > LOOKS {
+            return HashMap::new();
+        }
+        let mut places: HashMap<UserId, Vec<NodeId>> = HashMap::new();
+        for (node, peer) in view.peers.iter().filter(|(_, peer)| !peer.left) {
+            for user in people.iter().filter(|user| peer.users.contains(user)) {
+                places.entry(*user).or_default().push(*node);
+            }
+        }
+        places
     }
 
     /// Another node told what changed; `now` stands in where it doesn't say when.

@@ -1,5 +1,5 @@
-//! Telling other nodes: a bounded queue, and one task that takes many envelopes at once, looks up where their people
-//! are in one round trip, and tells each node in one message.
+//! Telling other nodes: a bounded queue, and one task that takes many envelopes at once, looks up where their people are, and tells
+//! each node in one message, in the same round trip.
 
 use fred::{
     error::{Error, ErrorKind},
@@ -158,6 +158,10 @@ async fn ask(inner: &Inner, nodes: Option<Vec<NodeId>>) -> FredResult<Vec<NodeId
 }
 
 /// Tells envelopes and whispers to the nodes of their people. -> how many of the envelopes may not have reached a node
+///
+/// Where people are is asked for after their envelopes were committed: whoever attached before that is told, and whoever attached
+/// later reads them in the log. The nodes on which this one sees them are told without waiting for the answer, which is the same
+/// nearly always: that saves a round trip, and a node that is told of somebody who left meanwhile ignores it.
 async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) -> usize {
     // Each lasts as long as the round that its envelope goes with.
     let traced = envelopes.iter().filter_map(|envelope| envelope.origin.trace.as_deref());
@@ -166,7 +170,13 @@ async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) ->
         inner.recent.told(of_each_entry(envelopes, Telling::Away));
         return envelopes.len();
     }
-    let places = match whereabouts(inner, envelopes, whispers).await {
+    let mut people: HashSet<UserId> =
+        envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user)).collect();
+    let seen = inner.peers.places(&people);
+    people.extend(whispers.iter().flat_map(|whisper| whisper.to.iter().copied()));
+    // Written to one connection before the first answer is awaited: one round trip.
+    let (mut outcomes, places) = tokio::join!(tell(inner, envelopes, &seen), whereabouts(inner, people.into_iter().collect()));
+    let places = match places {
         Ok(places) => places,
         Err(cause) => {
             tracing::debug!(%cause, "could not look up where people are");
@@ -174,56 +184,72 @@ async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) ->
             return envelopes.len();
         }
     };
-    let mut failed = 0;
-    let mut messages = Vec::new();
-    for (node, notes) in address(envelopes, &places, inner.node()) {
-        match encode(&notes) {
-            Ok(text) => messages.push((node, notes.len(), text)),
-            Err(cause) => {
-                tracing::error!(%cause, "an envelope can't be written");
-                failed += notes.len();
-            }
-        }
-    }
-    // Written to one connection before the first answer is awaited: one round trip.
-    let (outcomes, ()) =
-        tokio::join!(join_all(messages.iter().map(|(node, _, text)| inner.tell(*node, text))), whisper(inner, whispers, &places));
-    let (mut dead, mut told) = (HashSet::new(), HashMap::new());
-    for ((node, count, _), outcome) in messages.iter().zip(outcomes) {
-        let telling = match outcome {
-            Ok(true) => {
-                inner.metrics.published.inc_by(u64::try_from(*count).unwrap_or(0));
-                Telling::Told
-            }
-            Ok(false) => {
-                dead.insert(*node);
-                Telling::NoLease
-            }
-            Err(cause) => {
-                tracing::debug!(%cause, %node, "could not tell a node");
-                failed += count;
-                Telling::Failed
-            }
-        };
-        told.insert(*node, telling);
-    }
-    remember(inner, envelopes, &places, &told);
+    let unseen = places.iter().map(|(user, nodes)| {
+        let nodes = nodes.iter().filter(|node| !seen.get(user).is_some_and(|seen| seen.contains(node)));
+        (*user, nodes.copied().collect())
+    });
+    let unseen: Places = unseen.filter(|(_, nodes): &(_, Vec<_>)| !nodes.is_empty()).collect();
+    let (more, ()) = tokio::join!(tell(inner, envelopes, &unseen), whisper(inner, whispers, &places));
+    outcomes.extend(more);
+
+    remember(inner, envelopes, &places, &outcomes);
+    let dead: HashSet<NodeId> = outcomes.iter().filter(|told| told.outcome == Telling::NoLease).map(|told| told.node).collect();
     if !dead.is_empty()
         && let Err(cause) = bury(inner, &places, &dead).await
     {
         tracing::debug!(%cause, "could not remove entries of dead nodes");
     }
-    failed
+    outcomes.iter().filter(|told| told.outcome == Telling::Failed).map(|told| told.notes).sum()
 }
 
-/// Keeps for a while which nodes were told of which entries: what `hubbub doctor` asks for.
-fn remember(inner: &Inner, envelopes: &[Envelope], places: &HashMap<UserId, Vec<NodeId>>, told: &HashMap<NodeId, Telling>) {
+/// The nodes on which people are.
+pub(super) type Places = HashMap<UserId, Vec<NodeId>>;
+
+/// What came of one message to a node.
+struct Outcome {
+    node: NodeId,
+    /// What it says.
+    notes: usize,
+    outcome: Telling,
+}
+
+/// Tells each node, in one message, the entries of those of its people who are among `places`.
+async fn tell(inner: &Inner, envelopes: &[Envelope], places: &Places) -> Vec<Outcome> {
+    let messages = address(envelopes, places, inner.node()).into_iter().map(async |(node, notes)| {
+        let told = match encode(&notes) {
+            Ok(text) => inner.tell(node, &text).await,
+            Err(cause) => Err(cause),
+        };
+        let outcome = match told {
+            Ok(true) => {
+                inner.metrics.published.inc_by(u64::try_from(notes.len()).unwrap_or(0));
+                Telling::Told
+            }
+            Ok(false) => Telling::NoLease,
+            Err(cause) => {
+                tracing::debug!(%cause, %node, "could not tell a node");
+                Telling::Failed
+            }
+        };
+        Outcome { node, notes: notes.len(), outcome }
+    });
+    join_all(messages).await
+}
+
+/// Keeps for a while which nodes were told of which entries: what `hubbub doctor` asks for. Of two messages to one node, what came
+/// of the first is kept only if it says something worse.
+fn remember(inner: &Inner, envelopes: &[Envelope], places: &Places, outcomes: &[Outcome]) {
     let own = inner.node();
+    let told = |node: NodeId| {
+        let mut told = outcomes.iter().filter(|told| told.node == node).map(|told| told.outcome);
+        let first = told.next().unwrap_or(Telling::Failed);
+        told.fold(first, |before, outcome| if outcome == Telling::Told { before } else { outcome })
+    };
     let entries = envelopes.iter().flat_map(|envelope| &envelope.entries);
     inner.recent.told(entries.flat_map(|(user, seq)| {
         let others = || places.get(user).into_iter().flatten().filter(|node| **node != own);
         let nowhere = others().next().is_none().then_some((*user, *seq, None, Telling::Nowhere));
-        let each = others().map(|node| (*user, *seq, Some(*node), told.get(node).copied().unwrap_or(Telling::Failed)));
+        let each = others().map(|node| (*user, *seq, Some(*node), told(*node)));
         each.chain(nowhere)
     }));
 }
@@ -238,7 +264,7 @@ pub(super) fn of_each_entry(
 }
 
 /// In messages of their own: whoever doesn't understand them shall get the envelopes. What fails is forgotten.
-async fn whisper(inner: &Inner, whispers: &[Whisper], places: &HashMap<UserId, Vec<NodeId>>) {
+async fn whisper(inner: &Inner, whispers: &[Whisper], places: &Places) {
     let mut notes: HashMap<NodeId, Vec<Note>> = HashMap::new();
     for whisper in whispers {
         let mut people: HashMap<NodeId, Vec<UserId>> = HashMap::new();
@@ -258,10 +284,7 @@ async fn whisper(inner: &Inner, whispers: &[Whisper], places: &HashMap<UserId, V
     }
 }
 
-async fn whereabouts(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) -> FredResult<HashMap<UserId, Vec<NodeId>>> {
-    let of_envelopes = envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user));
-    let users: HashSet<UserId> = of_envelopes.chain(whispers.iter().flat_map(|whisper| whisper.to.iter().copied())).collect();
-    let users: Vec<UserId> = users.into_iter().collect();
+async fn whereabouts(inner: &Inner, users: Vec<UserId>) -> FredResult<Places> {
     let answers = if inner.link.clustered() { each(inner, &users).await? } else { together(inner, &users).await? };
     if answers.len() != users.len() {
         return Err(Error::new(ErrorKind::Protocol, "an answer is missing"));
@@ -289,7 +312,7 @@ async fn together(inner: &Inner, users: &[UserId]) -> FredResult<Vec<Vec<String>
 }
 
 /// Sorts envelopes by the nodes that are to be told, each with the entries of that node's people only.
-fn address(envelopes: &[Envelope], places: &HashMap<UserId, Vec<NodeId>>, own: NodeId) -> HashMap<NodeId, Vec<Note>> {
+fn address(envelopes: &[Envelope], places: &Places, own: NodeId) -> HashMap<NodeId, Vec<Note>> {
     let mut notes: HashMap<NodeId, Vec<Note>> = HashMap::new();
     for envelope in envelopes {
         let mut told: HashMap<NodeId, Told> = HashMap::new();
@@ -306,7 +329,7 @@ fn address(envelopes: &[Envelope], places: &HashMap<UserId, Vec<NodeId>>, own: N
 }
 
 /// A lease is never made again, so what is registered under a node without one is garbage.
-async fn bury(inner: &Inner, places: &HashMap<UserId, Vec<NodeId>>, dead: &HashSet<NodeId>) -> FredResult<()> {
+async fn bury(inner: &Inner, places: &Places, dead: &HashSet<NodeId>) -> FredResult<()> {
     let pipeline = inner.link.publisher().pipeline();
     for (user, nodes) in places {
         for node in nodes.iter().filter(|node| dead.contains(node)) {
