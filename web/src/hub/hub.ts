@@ -1,5 +1,5 @@
 // One tab's connection to the hub.
-import type { Api } from './api';
+import type { Api } from './rest';
 import type { Connection, Draft, HubEvents, Outgoing } from './types';
 
 export interface HubOptions {

@@ -1,6 +1,6 @@
 // The client package: all that a frontend takes from this folder.
-export { Api, ApiError } from './api';
-export type { ApiOptions } from './api';
+export { Api, ApiError } from './rest';
+export type { ApiOptions } from './rest';
 export { Hub } from './hub';
 export type { HubOptions } from './hub';
 export type {

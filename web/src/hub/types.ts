@@ -1,5 +1,5 @@
 // What goes over the wire is typed by the hub's OpenAPI document; the rest is what this package tells its frontend.
-import type { components } from './api.d.ts';
+import type { components } from './api';
 
 type Schemas = components['schemas'];
 
