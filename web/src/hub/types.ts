@@ -47,11 +47,15 @@ export interface HubEvents {
   connection: (state: Connection) => void;
   /**
    * Each message once, whoever sent it and from whatever tab, in the order of the log. A message of ours has its clientId, and its
-   * Outgoing is gone from the outbox before this.
+   * Outgoing is gone from the outbox before this. One that goes out while the connection is away comes at once, before what was
+   * missed.
    */
   message: (message: Message) => void;
   read: (mark: ReadMark) => void;
-  /** What was missed can't be told: load lists and histories anew. */
+  /**
+   * What was missed can't be told: load lists and histories anew. The reason `first`: this browser was never here before; what was
+   * loaded before this may lack what came meanwhile.
+   */
   reset: (reason: string) => void;
   /** Changes of who is online, for those whom we see or watch. */
   presence: (people: UserPresence[]) => void;

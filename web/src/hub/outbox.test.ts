@@ -1,0 +1,332 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { Api, ApiError, type Message, type SendBody } from '.';
+import { TestNode } from './testing/node';
+import { closeTabs, Person, Tab, TestStorage } from './testing/people';
+import { Proxy } from './testing/proxy';
+import { until } from './testing/wait';
+
+vi.setConfig({ testTimeout: 20_000 });
+
+let node: TestNode;
+let alice: Person;
+let bob: Person;
+let carol: Person;
+let network: Proxy;
+
+beforeAll(async () => {
+  node = await TestNode.start({ HUBBUB__LIMITS__SEND__BURST: '0' });
+});
+
+afterAll(() => node.stop());
+
+beforeEach(async () => {
+  [alice, bob, carol] = await Promise.all([
+    Person.signsUp(node.url, 'Alice'),
+    Person.signsUp(node.url, 'Bob'),
+    Person.signsUp(node.url, 'Carol'),
+  ]);
+  network = await Proxy.to(node.url);
+});
+
+afterEach(() => {
+  closeTabs();
+  network.close();
+  vi.restoreAllMocks();
+});
+
+/** REST that goes wrong as a test wants: `before` may throw instead of the request being made. */
+class FaultyApi extends Api {
+  readonly sends: SendBody[] = [];
+  before: (body: SendBody, receiverId: string) => void | Promise<void> = () => undefined;
+  after: (message: Message) => void | Promise<void> = () => undefined;
+
+  override async send(receiverId: string, body: SendBody, signal?: AbortSignal): Promise<Message> {
+    this.sends.push(body);
+    await this.before(body, receiverId);
+    const message = await super.send(receiverId, body, signal);
+    await this.after(message);
+    return message;
+  }
+}
+
+function faulty(person: Person): FaultyApi {
+  return new FaultyApi({ url: node.url, token: person.token });
+}
+
+async function history(of: Person, other: Person): Promise<(string | undefined)[]> {
+  return (await of.api.history(other.id)).items.map(({ text }) => text);
+}
+
+test('what is sent quickly arrives in that order, and each once', async () => {
+  const [from, to] = await Promise.all([Tab.opens(node.url, alice), Tab.opens(node.url, bob)]);
+  const texts = Array.from({ length: 20 }, (_, i) => `${i}`);
+
+  texts.forEach((text) => from.hub.send({ receiverId: bob.id, text }));
+
+  await from.emptied();
+  await Promise.all([from.shows(...texts), to.shows(...texts)]);
+  expect(await history(bob, alice)).toEqual(texts);
+});
+
+test('a message leaves the outbox before it is told, with its clientId', async () => {
+  const tab = await Tab.opens(node.url, alice);
+
+  const { clientId } = tab.hub.send({ receiverId: bob.id, text: 'hi' });
+
+  await tab.shows('hi');
+  expect(tab.messages[0]?.clientId).toBe(clientId);
+  expect(tab.log.filter((line) => !line.startsWith('reset'))).toEqual(['outbox 1', 'outbox 1', 'outbox 0', 'message hi']);
+});
+
+test('sends to different people don’t wait for each other, and at most four go at the same time', async () => {
+  const others = await Promise.all(Array.from({ length: 6 }, (_, i) => Person.signsUp(node.url, `Other ${i}`)));
+  const api = faulty(alice);
+  let most = 0;
+  let running = 0;
+  let release = (): void => undefined;
+  const gate = new Promise<void>((done) => (release = done));
+  api.before = async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await gate;
+    running -= 1;
+  };
+  const tab = await Tab.opens(node.url, alice, { api });
+
+  others.forEach(({ id }) => tab.hub.send({ receiverId: id, text: 'to all' }));
+
+  await until(() => running === 4, 'four are being sent');
+  release();
+  await tab.emptied();
+  expect(most).toBe(4);
+});
+
+test('a message that the network lost is sent again, and stored once', async () => {
+  const api = faulty(alice);
+  const tab = await Tab.opens(node.url, alice, { api });
+  tab.hub.stop();
+  let failures = 0;
+  api.after = () => {
+    failures += 1;
+    if (failures === 1) throw new ApiError('lost', 0, 'network');
+  };
+  tab.hub.start();
+
+  tab.hub.send({ receiverId: bob.id, text: 'first' });
+  tab.hub.send({ receiverId: bob.id, text: 'second' });
+
+  await tab.emptied();
+  expect(new Set(api.sends.map(({ clientId }) => clientId)).size).toBe(2);
+  expect(await history(bob, alice)).toEqual(['first', 'second']);
+  await tab.shows('first', 'second');
+});
+
+test('while there is no network messages wait, and go out in order when it is back', async () => {
+  const tab = await Tab.opens(network.url, alice);
+  network.cut();
+  await tab.is('offline');
+
+  ['1', '2', '3'].forEach((text) => tab.hub.send({ receiverId: bob.id, text }));
+  const waiting = await tab.outgoing(({ state, error }) => state === 'waiting' && error !== undefined);
+  expect(waiting).toMatchObject({ text: '1', error: 'The server cannot be reached. Check your connection.' });
+  network.heal();
+  tab.hub.reconnect();
+
+  await tab.emptied();
+  await tab.shows('1', '2', '3');
+  expect(await history(bob, alice)).toEqual(['1', '2', '3']);
+});
+
+test('it sends while the socket is down', async () => {
+  const tab = new Tab(network.url, alice, { api: alice.api });
+  network.cut();
+  tab.hub.start();
+  await tab.is('offline');
+
+  tab.hub.send({ receiverId: bob.id, text: 'by REST alone' });
+
+  await tab.shows('by REST alone');
+  network.heal();
+  tab.hub.reconnect();
+  await tab.live();
+  await bob.sends(alice, 'marker');
+  await tab.shows('by REST alone', 'marker');
+});
+
+test('a message that comes by the socket before the request is answered counts as sent, and comes once', async () => {
+  const api = faulty(alice);
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((done) => (answer = done));
+  let isAnswered = false;
+  api.after = () => answered;
+  const tab = await Tab.opens(node.url, alice, { api });
+
+  tab.hub.send({ receiverId: bob.id, text: 'quick' });
+  await tab.shows('quick');
+
+  expect(tab.hub.outbox).toEqual([]);
+  expect(isAnswered).toBe(false);
+  isAnswered = true;
+  answer();
+  await bob.sends(alice, 'marker');
+  await tab.shows('quick', 'marker');
+});
+
+test('a message that the hub refuses fails with the hub’s words, and keeps no other back', async () => {
+  const tab = await Tab.opens(node.url, alice);
+  const { clientId } = tab.hub.send({ receiverId: bob.id, text: 'x'.repeat(2_001) });
+  tab.hub.send({ receiverId: bob.id, text: 'next' });
+
+  await tab.shows('next');
+  expect(tab.hub.outbox).toMatchObject([{ clientId, state: 'failed', error: 'Text must be at most 2000 characters.' }]);
+
+  tab.hub.retry(clientId);
+  await tab.outgoing(({ state }) => state === 'sending');
+  await tab.outgoing(({ state }) => state === 'failed');
+  tab.hub.discard(clientId);
+  expect(tab.hub.outbox).toEqual([]);
+});
+
+test('when the hub says when to come again, nothing is sent before', async () => {
+  const api = faulty(alice);
+  const tab = await Tab.opens(node.url, alice, { api });
+  const at: number[] = [];
+  api.before = () => {
+    at.push(performance.now());
+    if (at.length === 1) throw new ApiError('Rate limit exceeded.', 429, 'rate_limited', 1);
+  };
+
+  tab.hub.send({ receiverId: bob.id, text: 'too soon' });
+  await tab.outgoing(({ state, error }) => state === 'waiting' && error === 'Rate limit exceeded.');
+  tab.hub.send({ receiverId: carol.id, text: 'to somebody else' });
+  tab.hub.reconnect();
+
+  await tab.emptied();
+  expect(at).toHaveLength(3);
+  expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(950);
+});
+
+test('what waits survives a reload, failed ones with their words', async () => {
+  const storage = new TestStorage();
+  const api = faulty(alice);
+  api.before = ({ text }) => {
+    if (text === 'refused') throw new ApiError('No.', 400, 'no');
+    throw new ApiError('lost', 0, 'network');
+  };
+  const before = await Tab.opens(node.url, alice, { storage, api });
+  before.hub.send({ receiverId: bob.id, text: 'refused' });
+  before.hub.send({ receiverId: bob.id, text: 'waits' });
+  await before.outgoing(({ text, error }) => text === 'waits' && error !== undefined);
+  before.hub.stop();
+
+  const after = await Tab.opens(node.url, alice, { storage });
+
+  await after.shows('waits');
+  expect(after.hub.outbox).toMatchObject([{ text: 'refused', state: 'failed', error: 'No.' }]);
+  after.hub.discard(after.hub.outbox[0]?.clientId ?? '');
+  expect([...storage.values.keys()].filter((key) => /message|outbox/.test(key))).toEqual([]);
+});
+
+test('what a tab leaves that ended without a word is taken over once it is known to be dead', async () => {
+  const storage = new TestStorage();
+  const api = faulty(alice);
+  api.before = () => {
+    throw new ApiError('lost', 0, 'network');
+  };
+  const dying = await Tab.opens(node.url, alice, { storage, api });
+  dying.hub.send({ receiverId: bob.id, text: 'last words' });
+  await dying.outgoing(({ error }) => error !== undefined);
+  // What a crash leaves: the storage as it is now.
+  const left = new TestStorage(storage.values);
+
+  const early = await Tab.opens(node.url, alice, { storage: left });
+  expect(early.hub.outbox).toEqual([]);
+  early.hub.stop();
+  const now = Date.now();
+  vi.spyOn(Date, 'now').mockImplementation(() => now + 100_000);
+  const heir = await Tab.opens(node.url, alice, { storage: left });
+
+  await heir.shows('last words');
+  expect(await history(bob, alice)).toEqual(['last words']);
+});
+
+test('what a living tab has to send is left to it', async () => {
+  const storage = new TestStorage();
+  const api = faulty(alice);
+  api.before = () => {
+    throw new ApiError('lost', 0, 'network');
+  };
+  const first = await Tab.opens(node.url, alice, { storage, api });
+  first.hub.send({ receiverId: bob.id, text: 'mine' });
+  await first.outgoing(({ error }) => error !== undefined);
+
+  const second = await Tab.opens(node.url, alice, { storage });
+  second.hub.send({ receiverId: bob.id, text: 'other' });
+  await second.shows('other');
+
+  expect(first.hub.outbox).toHaveLength(1);
+  expect(await history(bob, alice)).toEqual(['other']);
+});
+
+test('a message whose image is large, or for which there is no room, is sent all the same but not kept', async () => {
+  const storage = new TestStorage();
+  const api = faulty(alice);
+  api.before = () => {
+    throw new ApiError('lost', 0, 'network');
+  };
+  const tab = await Tab.opens(node.url, alice, { storage, api });
+  const image = `data:image/png;base64,${'A'.repeat(1_000_000)}`;
+
+  tab.hub.send({ receiverId: bob.id, image });
+  tab.hub.send({ receiverId: bob.id, text: 'small' });
+  storage.room = [...storage.values].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  tab.hub.send({ receiverId: bob.id, text: 'no room' });
+
+  expect(tab.hub.outbox).toHaveLength(3);
+  tab.hub.stop();
+  storage.room = 5_000_000;
+  const after = await Tab.opens(node.url, alice, { storage });
+  await after.shows('small');
+  expect(after.hub.outbox).toEqual([]);
+});
+
+test('at most 200 messages may be on their way', async () => {
+  const tab = new Tab(network.url, alice);
+  network.cut();
+  tab.hub.start();
+  for (let i = 0; i < 200; i += 1) tab.hub.send({ receiverId: bob.id, text: `${i}` });
+
+  expect(() => tab.hub.send({ receiverId: bob.id, text: 'one too many' })).toThrow('200 messages are waiting to be sent.');
+  expect(tab.hub.outbox).toHaveLength(200);
+});
+
+test('a session that is over keeps what is on its way for the next log-in', async () => {
+  const storage = new TestStorage();
+  const tab = new Tab(network.url, alice, { storage, api: alice.api });
+  network.cut();
+  tab.hub.start();
+  await tab.is('offline');
+  await alice.api.logOut();
+
+  tab.hub.send({ receiverId: bob.id, text: 'not yet' });
+  await tab.is('ended');
+  const again = await alice.logsIn(node.url);
+  const after = await Tab.opens(node.url, again, { storage });
+
+  await after.shows('not yet');
+});
+
+test('with a cookie that is somebody else’s by now, nothing is sent in their name', async () => {
+  const api = faulty(carol);
+  vi.spyOn(api, 'me').mockImplementation(() => carol.api.me());
+  const { Hub } = await import('.');
+  const hub = new Hub({ url: network.url, user: alice.id, storage: new TestStorage(), api });
+  network.cut();
+  hub.start();
+  hub.send({ receiverId: bob.id, text: 'from Alice' });
+
+  await until(() => hub.connection === 'ended', 'ended');
+
+  expect(api.sends).toEqual([]);
+  expect(hub.outbox).toMatchObject([{ state: 'waiting', text: 'from Alice' }]);
+});
