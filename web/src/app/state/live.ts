@@ -1,0 +1,85 @@
+import { create } from 'zustand';
+import { Hub, type Connection, type Outgoing } from '../../hub';
+import { api } from './api';
+import { useAttachments } from './attachments';
+import { useChats } from './chats';
+import { useConversations } from './conversations';
+import { useDrafts } from './drafts';
+import { useNavigation } from './navigation';
+import { notify } from './notify';
+import { usePeople } from './people';
+import { usePresence, watchWith } from './presence';
+import { useSession, type Self } from './session';
+
+interface Live {
+  hub: Hub | undefined;
+  connection: Connection;
+  outbox: readonly Outgoing[];
+}
+
+/** The connection, and what is on its way. */
+export const useLive = create<Live>()(() => ({ hub: undefined, connection: 'connecting', outbox: [] }));
+
+/** Keeps a connection while somebody is logged in, and feeds the stores from it. */
+export function keepLive(): void {
+  let user: string | undefined;
+  const follow = (status: string, me: Self | undefined) => {
+    const wanted = status === 'in' ? me?._id : undefined;
+    if (wanted === user) return;
+    if (user !== undefined) end();
+    user = wanted;
+    if (wanted !== undefined) begin(wanted);
+  };
+  useSession.subscribe(({ status, me }) => follow(status, me));
+}
+
+function begin(me: string): void {
+  const hub = new Hub({ user: me, api });
+  let wasLive = false;
+  hub.on('connection', (connection) => {
+    useLive.setState({ connection });
+    if (connection === 'ended') useSession.getState().ended();
+    if (connection !== 'live' || wasLive) return;
+    // Whatever came between the first lists and the first connection is in neither.
+    wasLive = true;
+    renew();
+  });
+  hub.on('message', (message) => {
+    useConversations.getState().received(message, me);
+    useChats.getState().received(message, me);
+    if (message.senderId !== me) usePresence.getState().stopped(message.senderId);
+    if (message.senderId !== me) notify(message);
+  });
+  hub.on('read', (mark) => useChats.getState().read(mark));
+  hub.on('reset', () => {
+    useConversations.getState().reset(currentUser());
+    void useChats.getState().load();
+  });
+  hub.on('presence', (people) => usePresence.getState().changed(people));
+  hub.on('typing', (userId) => usePresence.getState().typed(userId));
+  hub.on('outbox', (outbox) => useLive.setState({ outbox }));
+  useDrafts.getState().begin(me);
+  watchWith({ watch: (ids) => hub.watch(ids), unwatch: (ids) => hub.unwatch(ids) });
+  hub.start();
+  useLive.setState({ hub, connection: hub.connection, outbox: hub.outbox });
+  void useChats.getState().load();
+}
+
+function renew(): void {
+  void useChats.getState().load();
+  const userId = currentUser();
+  if (userId !== undefined) void useConversations.getState().open(userId);
+}
+
+function end(): void {
+  useLive.getState().hub?.stop();
+  watchWith(undefined);
+  useLive.setState({ hub: undefined, connection: 'connecting', outbox: [] });
+  if (useSession.getState().why === 'left') useDrafts.getState().clear();
+  for (const store of [useAttachments, useChats, useConversations, usePeople, usePresence]) store.getState().clear();
+}
+
+function currentUser(): string | undefined {
+  const { route } = useNavigation.getState();
+  return route?.page === 'conversation' ? route.userId : undefined;
+}
