@@ -44,6 +44,7 @@ use body::BodyRules;
 use client::Proxies;
 use cookie::CookieRules;
 use observe::Observer;
+use web::{Page, Site};
 
 pub use ops::ops;
 
@@ -125,18 +126,19 @@ pub fn api(services: Services, config: &Config) -> Router {
         proxies: Proxies::new(&config.http.trusted_proxies),
     }));
     let (router, description) = described().split_for_parts();
-    complete(router.with_state(edge), &description)
+    complete(router.with_state(edge), &description, Site::built())
 }
 
 /// Adds what needs no services, and JSON answers for what no route takes.
-fn complete(router: Router, description: &utoipa::openapi::OpenApi) -> Router {
+fn complete(router: Router, description: &utoipa::openapi::OpenApi, site: Site) -> Router {
     let json = serde_json::to_value(description).unwrap_or_default();
-    let page = bytes::Bytes::from(docs::render(&json));
+    let page = Page::new(docs::render(&json));
     let text = bytes::Bytes::from(json.to_string());
+    let site = Arc::new(site);
     router
         .route("/api/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], text.clone())))
-        .route("/api/docs", get(async move || web::page(page.clone())))
-        .fallback(web::fallback)
+        .route("/api/docs", get(async move || page.answer()))
+        .fallback(async move |request: Request| web::fallback(&site, &request))
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
 }
 
