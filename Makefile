@@ -14,17 +14,26 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
-run: ## start one node on http://127.0.0.1:3000 with SQLite in data/: needs nothing installed
+run: web ## start one node on http://127.0.0.1:3000 with SQLite in data/: needs nothing installed
 	$(CARGO) run --profile $(PROFILE) -- serve
 
+# The web client, which is compiled into the hub. Without Node.js there is none, and the hub says so.
+.PHONY: web
+web: web/dist/app/index.html ## build the web client into web/dist (Node.js)
+
+web/dist/app/index.html: web/package-lock.json web/index.html web/vite.config.ts $(shell find web/src web/public -type f 2>/dev/null)
+	@if command -v npm >/dev/null; then \
+	  cd web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build; \
+	else echo "There is no npm here: the hub is built without its web client (Node.js 20 or newer makes it)" >&2; fi
+
 .PHONY: run-cluster
-run-cluster: ## start two nodes (NODE1_PORT=3001, NODE2_PORT=3002) with a private PostgreSQL and Redis; Ctrl-C ends all
+run-cluster: web ## start two nodes (NODE1_PORT=3001, NODE2_PORT=3002) with a private PostgreSQL and Redis; Ctrl-C ends all
 	$(CARGO) build --profile $(PROFILE)
 	@tests/services/cluster.sh target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/hubbub
 
 .PHONY: test
-test: services ## run all tests beside a private PostgreSQL and Redis; installs what is missing, if root
-	@$(with) $(MAKE) --no-print-directory test-rust test-client test-bench test-presence test-faults
+test: services web ## run all tests beside a private PostgreSQL and Redis; installs what is missing, if root
+	@$(with) $(MAKE) --no-print-directory test-rust test-web test-client test-bench test-presence test-faults
 
 .PHONY: test-rust
 test-rust: services ## run the tests in Rust only
@@ -34,6 +43,16 @@ test-rust: services ## run the tests in Rust only
 test-client: services ## run the tests with the stock Socket.IO client (Node.js) only
 	$(CARGO) build
 	cd tests/client && ../services/with.sh node --test --test-reporter=spec *.test.mjs
+
+.PHONY: test-web
+test-web: services web ## check the web client's types, and run its unit tests and those of its client package against a hub
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	cd web && HUBBUB_BIN=$(binary) npm run --silent check && HUBBUB_BIN=$(binary) npm run --silent test
+
+.PHONY: web-types
+web-types: ## write the types of the interface (web/src/hub/api.d.ts) anew, after it was changed
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	cd web && HUBBUB_BIN=$(binary) npm run --silent types
 
 .PHONY: test-presence
 test-presence: services ## kill, cut and flush while people come and go, and compare what each client believes with the truth (SEED=)
@@ -132,14 +151,14 @@ fmt: ## format the Rust sources
 	$(CARGO) fmt --all
 
 .PHONY: build
-build: ## build target/debug/hubbub
+build: web ## build target/debug/hubbub, with the web client in it
 	$(CARGO) build
 
 .PHONY: release
-release: ## build target/release/hubbub
+release: web ## build target/release/hubbub, with the web client in it
 	$(CARGO) build --release
 
 .PHONY: clean
 clean: ## remove what was built (data/ stays)
 	$(CARGO) clean
-	rm -rf tests/client/node_modules
+	rm -rf tests/client/node_modules web/node_modules web/dist/app

@@ -2,9 +2,8 @@
 //! CORS header, so its browser keeps the answer from it; the rule itself is [`Origins`].
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 
@@ -17,14 +16,14 @@ const VARY: HeaderValue = HeaderValue::from_static("origin");
 /// Two hours, the longest that Chromium keeps a preflight's answer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Middleware: answers preflights and marks the answers that allowed origins may read.
-pub(super) async fn cors(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+/// Answers preflights and marks the answers that allowed origins may read.
+pub(super) async fn cors(origins: &Origins, request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let headers = request.headers();
-    let origin = headers.get(header::ORIGIN).filter(|_| is_allowed(&origins, headers)).cloned();
+    let origin = headers.get(header::ORIGIN).filter(|_| is_allowed(origins, headers)).cloned();
     let is_preflight = request.method() == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if is_preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response = if is_preflight { StatusCode::NO_CONTENT.into_response() } else { next(request).await };
     let headers = response.headers_mut();
     // Also for requests without an origin: a cache must not serve one's answer to the other.
     headers.append(header::VARY, VARY);
@@ -53,12 +52,21 @@ fn is_allowed(origins: &Origins, headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{Router, body::Body, middleware, routing::put};
+    use axum::{
+        Router,
+        body::Body,
+        middleware::{self, Next},
+        routing::put,
+    };
     use tower::ServiceExt;
 
     async fn ask(method: &str, headers: &[(&str, &str)]) -> Response {
         let origins = Origins::new(&["http://localhost:5173".to_owned()]);
-        let router = Router::new().route("/", put(async || "done")).layer(middleware::from_fn_with_state(origins, cors));
+        let layer = middleware::from_fn(move |request, next: Next| {
+            let origins = origins.clone();
+            async move { cors(&origins, request, async |request| next.run(request).await).await }
+        });
+        let router = Router::new().route("/", put(async || "done")).layer(layer);
         let request = headers
             .iter()
             .fold(Request::builder().method(method).uri("/"), |request, (name, value)| request.header(*name, *value));

@@ -4,9 +4,8 @@
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    extract::{Request, State},
+    extract::Request,
     http::header,
-    middleware::Next,
     response::Response,
 };
 use http_body::{Frame, SizeHint};
@@ -45,16 +44,16 @@ impl HttpBody for Shared {
     }
 }
 
-/// Middleware: lets the handler answer, then reads the rest, as long as the body itself might have taken.
-pub(super) async fn discard(State(rules): State<BodyRules>, request: Request, next: Next) -> Response {
+/// Lets the handler answer, then reads the rest, as long as the body itself might have taken.
+pub(super) async fn discard(rules: &BodyRules, request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     // A client that asks first doesn't send before it is told to, so there is nothing to read.
     if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let deadline = Instant::now() + rules.timeout;
     let (parts, body) = request.into_parts();
     let mut shared = Shared(Arc::new(Mutex::new(body)));
-    let response = next.run(Request::from_parts(parts, Body::new(shared.clone()))).await;
+    let response = next(Request::from_parts(parts, Body::new(shared.clone()))).await;
     let rest = async {
         let mut budget = rules.limit.saturating_mul(GENEROSITY);
         while !shared.is_end_stream()
@@ -77,7 +76,12 @@ pub(super) async fn discard(State(rules): State<BodyRules>, request: Request, ne
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{Router, http::StatusCode, middleware, routing::post};
+    use axum::{
+        Router,
+        http::StatusCode,
+        middleware::{self, Next},
+        routing::post,
+    };
     use futures_util::{StreamExt, stream};
     use std::{
         convert::Infallible,
@@ -88,7 +92,10 @@ mod tests {
 
     fn router() -> Router {
         let rules = BodyRules { limit: 10, timeout: Duration::from_millis(500) };
-        Router::new().route("/", post(async || StatusCode::UNAUTHORIZED)).layer(middleware::from_fn_with_state(rules, discard))
+        let layer = middleware::from_fn(move |request, next: Next| async move {
+            discard(&rules, request, async |request| next.run(request).await).await
+        });
+        Router::new().route("/", post(async || StatusCode::UNAUTHORIZED)).layer(layer)
     }
 
     fn counted(chunks: usize) -> (Arc<AtomicUsize>, Body) {

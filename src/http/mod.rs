@@ -23,14 +23,14 @@ mod web;
 
 use axum::{
     Router,
-    extract::{FromRef, Request},
+    extract::{FromRef, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
-use std::{any::Any, ops::Deref, sync::Arc};
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt;
+use std::{ops::Deref, panic::AssertUnwindSafe, sync::Arc};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -44,6 +44,7 @@ use body::BodyRules;
 use client::Proxies;
 use cookie::CookieRules;
 use observe::Observer;
+use web::{Page, Site};
 
 pub use ops::ops;
 
@@ -125,18 +126,19 @@ pub fn api(services: Services, config: &Config) -> Router {
         proxies: Proxies::new(&config.http.trusted_proxies),
     }));
     let (router, description) = described().split_for_parts();
-    complete(router.with_state(edge), &description)
+    complete(router.with_state(edge), &description, Site::built())
 }
 
 /// Adds what needs no services, and JSON answers for what no route takes.
-fn complete(router: Router, description: &utoipa::openapi::OpenApi) -> Router {
+fn complete(router: Router, description: &utoipa::openapi::OpenApi, site: Site) -> Router {
     let json = serde_json::to_value(description).unwrap_or_default();
-    let page = bytes::Bytes::from(docs::render(&json));
+    let page = Page::new(docs::render(&json));
     let text = bytes::Bytes::from(json.to_string());
+    let site = Arc::new(site);
     router
         .route("/api/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], text.clone())))
-        .route("/api/docs", get(async move || web::page(page.clone())))
-        .fallback(web::fallback)
+        .route("/api/docs", get(async move || page.answer()))
+        .fallback(async move |request: Request| web::fallback(&site, &request))
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
 }
 
@@ -148,26 +150,43 @@ pub fn finish(router: Router, config: &Config, metrics: Metrics) -> Router {
 }
 
 fn layered(router: Router, bodies: BodyRules, origins: Origins, observer: Observer) -> Router {
-    router
-        .layer(middleware::from_fn_with_state(bodies, leftover::discard))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(origins, cors::cors))
-        .layer(middleware::from_fn(harden))
-        .layer(middleware::from_fn_with_state(observer, observe::observe))
+    let around = Arc::new(Around { bodies, origins, observer });
+    router.layer(middleware::from_fn_with_state(around, Around::run))
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::internal("http", format_args!("a handler panicked: {}", text.unwrap_or("no text"))).into_response()
+/// What every request gets, as one middleware: axum takes a box and a copy of the route for each.
+struct Around {
+    bodies: BodyRules,
+    origins: Origins,
+    observer: Observer,
+}
+
+impl Around {
+    async fn run(State(around): State<Arc<Self>>, request: Request, next: Next) -> Response {
+        let Self { bodies, origins, observer } = &*around;
+        let handler = async |request| leftover::discard(bodies, request, async |request| next.run(request).await).await;
+        let safe = async |request| catch_panic(handler(request)).await;
+        let shared = async |request| cors::cors(origins, request, safe).await;
+        let careful = async |request| harden(request, shared).await;
+        observe::observe(observer, request, careful).await
+    }
+}
+
+async fn catch_panic(response: impl Future<Output = Response>) -> Response {
+    // What a handler was in the middle of is dropped with it.
+    AssertUnwindSafe(response).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Error::internal("http", format_args!("a handler panicked: {}", text.unwrap_or("no text"))).into_response()
+    })
 }
 
 /// Room for what the layers add to an answer, so that its headers grow once.
 const HEADERS: usize = 12;
 
-/// Middleware: headers that make browsers careful. An answer that says otherwise itself keeps what it says.
-async fn harden(request: Request, next: Next) -> Response {
+/// Adds headers that make browsers careful. An answer that says otherwise itself keeps what it says.
+async fn harden(request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let is_private = request.uri().path().starts_with("/api/");
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     let headers = response.headers_mut();
     headers.reserve(HEADERS);
     let mut default = |name: HeaderName, value: &'static str| set_default(headers, name, value);

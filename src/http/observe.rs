@@ -2,9 +2,8 @@
 //! bodies, tokens, cookies and query strings.
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, Method},
-    middleware::Next,
     response::Response,
 };
 use std::time::Instant;
@@ -22,15 +21,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The label of requests that no route matched: their paths are whatever strangers think of.
 const UNMATCHED: &str = "other";
 
-/// What the middleware needs.
+/// What is needed for that.
 #[derive(Debug, Clone)]
 pub(super) struct Observer {
     pub(super) metrics: Metrics,
     pub(super) proxies: Proxies,
 }
 
-/// Middleware, the outermost one.
-pub(super) async fn observe(State(observer): State<Observer>, request: Request, next: Next) -> Response {
+/// Goes around all else.
+pub(super) async fn observe(observer: &Observer, request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let Observer { metrics, proxies } = observer;
     let started = Instant::now();
     let id = request_id(&request);
@@ -49,7 +48,7 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
         Some(trace) => trace::follow(step, trace),
         None => step,
     };
-    let mut response = next.run(request).instrument(step.clone()).instrument(span.clone()).await;
+    let mut response = next(request).instrument(step.clone()).instrument(span.clone()).await;
 
     let status = response.status();
     step.record("http.response.status_code", status.as_u16());
@@ -97,13 +96,21 @@ fn method_label(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{Router, body::Body, middleware, routing::get};
+    use axum::{
+        Router,
+        body::Body,
+        middleware::{self, Next},
+        routing::get,
+    };
     use tower::ServiceExt;
 
     async fn ask(metrics: &Metrics, method: &str, path: &str, id: Option<&str>) -> Response {
         let observer = Observer { metrics: metrics.clone(), proxies: Proxies::new(&[]) };
-        let router =
-            Router::new().route("/things/{id}", get(async || "thing")).layer(middleware::from_fn_with_state(observer, observe));
+        let layer = middleware::from_fn(move |request, next: Next| {
+            let observer = observer.clone();
+            async move { observe(&observer, request, async |request| next.run(request).await).await }
+        });
+        let router = Router::new().route("/things/{id}", get(async || "thing")).layer(layer);
         let request = id.map_or(Request::builder(), |id| Request::builder().header(REQUEST_ID, id));
         let request = request.method(method).uri(path).body(Body::empty()).expect("a request");
         router.oneshot(request).await.expect("infallible")

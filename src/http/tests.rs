@@ -10,14 +10,14 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 use tower::ServiceExt;
 
-use super::{body::BodyRules, client::Proxies, complete, layered, observe::Observer, openapi, server::tests::hub};
+use super::{body::BodyRules, client::Proxies, complete, layered, observe::Observer, openapi, server::tests::hub, web::Site};
 use crate::{
     backplane::Health,
     config::origins::Origins,
@@ -37,7 +37,7 @@ fn edge(metrics: Metrics) -> Router {
         .route("/api/messages/send/{id}", post(async || "sent"))
         .route("/api/panic", get(async || -> &'static str { panic!("secret of the house") }));
     let rules = BodyRules { limit: 1024, timeout: Duration::from_secs(3) };
-    layered(complete(routes, &openapi()), rules, Origins::new(&[]), observer(metrics))
+    layered(complete(routes, &openapi(), Site::of(HashMap::new())), rules, Origins::new(&[]), observer(metrics))
 }
 
 async fn ask(router: Router, method: &str, path: &str) -> Response {

@@ -1,7 +1,7 @@
 //! What a batch writes, decided from what was read under locks. Pure: no statement, no waiting.
 
 use crate::model::{
-    ClientId, ConversationId, Error, Result, UserId,
+    ClientId, ConversationId, Error, MessageId, Result, UserId,
     conversation::direct_key,
     message::{Message, NewMessage, Sent, Text},
     upload::MediaName,
@@ -31,6 +31,15 @@ pub(super) struct Facts {
     pub(super) written: HashMap<Uuid, Sent>,
 }
 
+/// What everything stood at when a plan was written behind it.
+#[derive(Debug, Default)]
+pub(super) struct Stood {
+    /// By the id that the plan has for them ([`Facts::presumed`]).
+    pub(super) conversations: HashMap<Uuid, Conversation>,
+    /// The last number of each log.
+    pub(super) logs: HashMap<Uuid, i64>,
+}
+
 impl Facts {
     /// As if everybody and every conversation were there, and everything at the number 0. Conversations have ids that mean
     /// nothing but that they are different.
@@ -51,10 +60,10 @@ impl Facts {
 
 /// What to write and what to answer.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     /// For each send of the batch, in its order.
     pub(super) answers: Vec<Result<Sent>>,
-    pub(super) messages: Vec<Row>,
+    pub(super) messages: Vec<Row<'a>>,
     /// Conversations that moved, by id: the index of their last message in `messages`.
     pub(super) conversations: BTreeMap<Uuid, usize>,
     /// Logs that moved, by user: their last number.
@@ -64,8 +73,8 @@ pub(super) struct Plan {
 
 /// A row of `messages`.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) new: NewMessage,
+pub(super) struct Row<'a> {
+    pub(super) new: &'a NewMessage,
     pub(super) conversation: Uuid,
     pub(super) number: i64,
 }
@@ -93,7 +102,7 @@ pub(super) fn check(message: &NewMessage, people: &HashSet<Uuid>) -> Result<()> 
 }
 
 /// Gives out the numbers.
-pub(super) fn plan(batch: &[NewMessage], mut facts: Facts) -> Plan {
+pub(super) fn plan(batch: &[NewMessage], mut facts: Facts) -> Plan<'_> {
     let mut plan = Plan::default();
     for new in batch {
         let answer = place(&mut plan, &mut facts, new);
@@ -102,7 +111,7 @@ pub(super) fn plan(batch: &[NewMessage], mut facts: Facts) -> Plan {
     plan
 }
 
-fn place(plan: &mut Plan, facts: &mut Facts, new: &NewMessage) -> Result<Sent> {
+fn place<'a>(plan: &mut Plan<'a>, facts: &mut Facts, new: &'a NewMessage) -> Result<Sent> {
     check(new, &facts.people)?;
     if let Some(sent) = facts.written.remove(&new.id.0) {
         return Ok(sent);
@@ -111,7 +120,7 @@ fn place(plan: &mut Plan, facts: &mut Facts, new: &NewMessage) -> Result<Sent> {
     if let Some(first) = name.and_then(|name| facts.known.get(&name)) {
         return repeat(first, new.receiver);
     }
-    let unlocked = |what: &str| Error::internal("database", format_args!("{what} of message {} is missing", new.id));
+    let unlocked = |what| unlocked(what, new.id);
     // All three are looked up before any number is given: a send that fails must leave no gap.
     let conversation =
         facts.conversations.get_mut(&direct_key(new.sender, new.receiver)).ok_or_else(|| unlocked("the conversation"))?;
@@ -131,13 +140,37 @@ fn place(plan: &mut Plan, facts: &mut Facts, new: &NewMessage) -> Result<Sent> {
         plan.entries.push(Entry { user, seq: *seq, message: index });
         entries.push((UserId(user), *seq));
     }
-    let row = Row { new: new.clone(), conversation: conversation.id, number: conversation.last_number };
+    let row = Row { new, conversation: conversation.id, number: conversation.last_number };
     let message = row.message();
     plan.messages.push(row);
     if let Some(name) = name {
         facts.known.insert(name, message.clone());
     }
     Ok(Sent { message, entries, first: true })
+}
+
+/// A defect: what is locked has been found.
+fn unlocked(what: &str, message: MessageId) -> Error {
+    Error::internal("database", format_args!("{what} of message {message} is missing"))
+}
+
+impl Plan<'_> {
+    /// The answers of a plan whose numbers count from 0, now that it is written behind what everything stood at.
+    pub(super) fn written_behind(self, stood: &Stood) -> Vec<Result<Sent>> {
+        self.answers.into_iter().map(|answer| answer.and_then(|sent| moved(sent, stood))).collect()
+    }
+}
+
+fn moved(mut sent: Sent, stood: &Stood) -> Result<Sent> {
+    let message = &mut sent.message;
+    let conversation =
+        stood.conversations.get(&message.conversation_id.0).ok_or_else(|| unlocked("the conversation", message.id))?;
+    message.conversation_id = ConversationId(conversation.id);
+    message.number += conversation.last_number;
+    for (user, seq) in &mut sent.entries {
+        *seq += stood.logs.get(&user.0).ok_or_else(|| unlocked("a log", message.id))?;
+    }
+    Ok(sent)
 }
 
 fn repeat(first: &Message, receiver: UserId) -> Result<Sent> {
@@ -148,10 +181,10 @@ fn repeat(first: &Message, receiver: UserId) -> Result<Sent> {
     }
 }
 
-impl Row {
+impl Row<'_> {
     /// The message as everybody sees it; nothing needs to be read again.
     fn message(&self) -> Message {
-        let new = &self.new;
+        let new = self.new;
         Message {
             id: new.id,
             sender_id: new.sender,
@@ -170,7 +203,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{MessageId, Timestamp};
+    use crate::model::Timestamp;
 
     fn message(sender: UserId, receiver: UserId, client_id: Option<ClientId>) -> NewMessage {
         NewMessage {
@@ -208,6 +241,41 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_that_was_written_behind_what_everything_stood_at_answers_as_one_that_knew_it() {
+        let [ann, bob, cid] = [UserId::new(), UserId::new(), UserId::new()];
+        let name = Some(ClientId::new());
+        let ids = [Uuid::now_v7(), Uuid::now_v7()];
+        let batch = [
+            message(ann, bob, name),
+            message(cid, ann, None),
+            message(ann, ann, None),
+            message(bob, ann, None),
+            message(ann, bob, name),
+        ];
+        let stands = [(ann, bob, ids[0], 4), (ann, cid, ids[1], 7)];
+        let mut facts = facts(ann, bob);
+        facts.people.insert(cid.0);
+        facts.logs.insert(cid.0, 30);
+        facts.conversations = stands
+            .iter()
+            .map(|(a, b, id, last_number)| (direct_key(*a, *b), Conversation { id: *id, last_number: *last_number }))
+            .collect();
+        let presumed = Facts::presumed(&batch);
+        let stood = Stood {
+            conversations: presumed
+                .conversations
+                .iter()
+                .filter_map(|(key, as_if)| Some((as_if.id, *facts.conversations.get(key)?)))
+                .collect(),
+            logs: facts.logs.clone().into_iter().collect(),
+        };
+
+        let answers = plan(&batch, presumed).written_behind(&stood);
+
+        assert_eq!(answers, plan(&batch, facts).answers);
+    }
+
+    #[test]
     fn one_client_id_twice_in_a_batch_is_one_message() {
         let (ann, bob, name) = (UserId::new(), UserId::new(), Some(ClientId::new()));
         let batch = [message(ann, bob, name), message(ann, bob, name), message(bob, ann, name)];
@@ -225,7 +293,9 @@ mod tests {
         let mut facts = facts(ann, bob);
         facts.people.insert(cid.0);
 
-        let plan = plan(&[message(ann, bob, name), message(ann, cid, name)], facts);
+        let batch = [message(ann, bob, name), message(ann, cid, name)];
+
+        let plan = plan(&batch, facts);
 
         assert_eq!(plan.answers[1], Err(Error::ClientIdReused));
         assert_eq!(plan.messages.len(), 1);

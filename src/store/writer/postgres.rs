@@ -5,7 +5,7 @@
 //! Plain sqlx, not sea-orm: a worker keeps its connection from batch to batch, which sea-orm's pool has no word for. The pool
 //! asks a connection that comes back for a sign of life, a round trip or two for each batch.
 
-use super::plan::{Conversation, Facts, Plan, Row};
+use super::plan::{Conversation, Facts, Plan, Row, Stood};
 use crate::{
     model::{
         Timestamp, UserId,
@@ -66,7 +66,7 @@ const AT_ONCE: &str = "WITH whole AS MATERIALIZED (\
      c AS (\
        UPDATE conversations c SET last_number = c.last_number + new.number, last_message_id = new.message_id, last_at = new.at \
        FROM whole, unnest($1::text[], $5::bigint[], $6::bigint[], $7::uuid[], $8::timestamptz[]) AS new (direct_key, place, number, message_id, at) \
-       WHERE c.direct_key = new.direct_key RETURNING c.id, c.direct_key, new.place, c.last_number - new.number AS last_number), \
+       WHERE c.direct_key = new.direct_key RETURNING c.id, new.place, c.last_number - new.number AS last_number), \
      l AS (\
        UPDATE user_log l SET seq = l.seq + new.seq FROM whole, unnest($2::uuid[], $9::bigint[]) AS new (user_id, seq) \
        WHERE l.user_id = new.user_id AND (SELECT count(*) FROM c) >= 0 RETURNING l.user_id, l.seq - new.seq AS seq), \
@@ -79,7 +79,7 @@ const AT_ONCE: &str = "WITH whole AS MATERIALIZED (\
        INSERT INTO user_events (user_id, seq, kind, ref, created_at) SELECT l.user_id, l.seq + new.seq, $19, message_id, at \
        FROM unnest($20::uuid[], $21::bigint[], $22::uuid[], $23::timestamptz[]) AS new (user_id, seq, message_id, at) \
        JOIN l ON l.user_id = new.user_id) \
-     SELECT id, direct_key, last_number FROM c UNION ALL SELECT user_id, NULL, seq FROM l UNION ALL \
+     SELECT id, place, last_number FROM c UNION ALL SELECT user_id, NULL, seq FROM l UNION ALL \
      SELECT NULL, NULL, 1 / ((SELECT count(*) FROM c) = cardinality($1) AND (SELECT count(*) FROM l) = cardinality($2))::integer FROM whole";
 
 /// Entries are looked for among the last of each log only: they were written a moment ago, if at all.
@@ -176,7 +176,7 @@ impl Connections {
 
     /// See [`super::statements::Database::write_at_once`]. Whatever fails, but for the way to the database, is left to the
     /// single steps, which say what.
-    pub(super) async fn write_at_once(&self, relative: &Plan) -> Result<Option<Facts>, DbErr> {
+    pub(super) async fn write_at_once(&self, relative: &Plan<'_>) -> Result<Option<Stood>, DbErr> {
         let mut transaction = self.open().await?;
         let written = transaction.write_at_once(relative).await;
         match written {
@@ -234,7 +234,12 @@ impl Transaction {
     pub(super) async fn lock(&mut self, keys: Vec<String>, users: Vec<Uuid>) -> Result<Facts, DbErr> {
         let mut facts = Facts::default();
         for row in self.rows(sqlx::query(LOCK).bind(keys).bind(users)).await? {
-            let id = facts.take(&row)?;
+            // Id, key and number of a conversation; or user, nothing and number of a log.
+            let (id, last_number): (Uuid, i64) = (get(&row, 0)?, get(&row, 2)?);
+            match get::<Option<String>, _>(&row, 1)? {
+                Some(key) => drop(facts.conversations.insert(key, Conversation { id, last_number })),
+                None => drop(facts.logs.insert(id, last_number)),
+            }
             if get(&row, 3)? {
                 facts.people.insert(id);
             }
@@ -242,7 +247,7 @@ impl Transaction {
         Ok(facts)
     }
 
-    async fn write_at_once(&mut self, plan: &Plan) -> Result<Option<Facts>, DbErr> {
+    async fn write_at_once(&mut self, plan: &Plan<'_>) -> Result<Option<Stood>, DbErr> {
         let place = |row: &Row| row.conversation.as_u128() as i64;
         let rows = &plan.messages;
         let mut last: Vec<(String, &Row)> = plan
@@ -257,7 +262,7 @@ impl Transaction {
         let (senders, clients): (Vec<Uuid>, Vec<Uuid>) = rows.iter().filter_map(name).unzip();
         let query = sqlx::query(AT_ONCE)
             .bind(column(&last, |(key, _)| key.as_str()))
-            .bind(&users)
+            .bind(users)
             .bind(senders)
             .bind(clients)
             .bind(column(&last, |(_, row)| place(row)))
@@ -270,14 +275,17 @@ impl Transaction {
         if found.is_empty() {
             return Ok(None);
         }
-        let mut facts = Facts { people: users.into_iter().collect(), ..Facts::default() };
+        let mut stood = Stood::default();
         for row in found {
             // The last one has counted the others, and is nobody's.
-            if get::<Option<Uuid>, _>(&row, 0)?.is_some() {
-                facts.take(&row)?;
+            let Some(id) = get::<Option<Uuid>, _>(&row, 0)? else { continue };
+            let last_number = get(&row, 2)?;
+            match get::<Option<i64>, _>(&row, 1)? {
+                Some(place) => drop(stood.conversations.insert(Uuid::from_u128(place as u128), Conversation { id, last_number })),
+                None => drop(stood.logs.insert(id, last_number)),
             }
         }
-        Ok(Some(facts))
+        Ok(Some(stood))
     }
 
     /// Those of these messages that are written already, with their entries in both logs.
@@ -306,7 +314,7 @@ impl Transaction {
         Ok(known)
     }
 
-    pub(super) async fn write(&mut self, plan: &Plan) -> Result<(), DbErr> {
+    pub(super) async fn write(&mut self, plan: &Plan<'_>) -> Result<(), DbErr> {
         let rows = &plan.messages;
         let last: Vec<&Row> = plan.conversations.values().filter_map(|index| rows.get(*index)).collect();
         let query = with_messages(sqlx::query(WRITE), rows, column(rows, |row| row.conversation))
@@ -330,22 +338,10 @@ impl Transaction {
     }
 }
 
-impl Facts {
-    /// A locked row: id, key and number of a conversation, or user, nothing and number of a log. Answers whose it is.
-    fn take(&mut self, row: &PgRow) -> Result<Uuid, DbErr> {
-        let (id, last_number): (Uuid, i64) = (get(row, 0)?, get(row, 2)?);
-        match get::<Option<String>, _>(row, 1)? {
-            Some(key) => drop(self.conversations.insert(key, Conversation { id, last_number })),
-            None => drop(self.logs.insert(id, last_number)),
-        }
-        Ok(id)
-    }
-}
-
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
 /// The columns of new messages; `of` names the conversation of each.
-fn with_messages<'q, C>(query: Statement<'q>, rows: &'q [Row], of: Vec<C>) -> Statement<'q>
+fn with_messages<'q, C>(query: Statement<'q>, rows: &'q [Row<'_>], of: Vec<C>) -> Statement<'q>
 where
     Vec<C>: sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres> + 'q,
 {
@@ -362,7 +358,7 @@ where
 }
 
 /// The columns of new entries, behind their kind.
-fn with_entries<'q>(query: Statement<'q>, plan: &Plan) -> Statement<'q> {
+fn with_entries<'q>(query: Statement<'q>, plan: &Plan<'_>) -> Statement<'q> {
     let entries: Vec<_> = plan.entries.iter().filter_map(|entry| Some((entry, plan.messages.get(entry.message)?))).collect();
     query
         .bind(EventKind::NewMessage as i16)

@@ -38,7 +38,7 @@ pub(super) async fn written(_: &DatabaseTransaction, _: Vec<Uuid>) -> Result<Has
     Ok(HashMap::new())
 }
 
-pub(super) async fn write(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+pub(super) async fn write(transaction: &DatabaseTransaction, plan: &Plan<'_>) -> Result<(), DbErr> {
     insert_messages(transaction, &plan.messages).await?;
     update_conversations(transaction, plan).await?;
     update_logs(transaction, &plan.logs).await?;
@@ -95,7 +95,7 @@ pub(super) async fn known(
     Ok(known)
 }
 
-async fn insert_messages(transaction: &DatabaseTransaction, rows: &[Row]) -> Result<(), DbErr> {
+async fn insert_messages(transaction: &DatabaseTransaction, rows: &[Row<'_>]) -> Result<(), DbErr> {
     for rows in rows.chunks(CHUNK) {
         let rows = rows.iter().map(|Row { new, conversation, number }| {
             message::ActiveModel::from(message::Model {
@@ -120,7 +120,7 @@ async fn insert_messages(transaction: &DatabaseTransaction, rows: &[Row]) -> Res
     Ok(())
 }
 
-async fn update_conversations(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+async fn update_conversations(transaction: &DatabaseTransaction, plan: &Plan<'_>) -> Result<(), DbErr> {
     let last = plan.conversations.values().filter_map(|index| plan.messages.get(*index));
     execute(transaction, UPDATE_CONVERSATIONS, last.map(|row| hex(&row.new.id.0)), []).await
 }
@@ -129,7 +129,7 @@ async fn update_logs(transaction: &DatabaseTransaction, logs: &BTreeMap<Uuid, i6
     execute(transaction, UPDATE_LOGS, logs.iter().map(|(user, seq)| (hex(user), *seq)), []).await
 }
 
-async fn insert_entries(transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+async fn insert_entries(transaction: &DatabaseTransaction, plan: &Plan<'_>) -> Result<(), DbErr> {
     let entries = plan.entries.iter().filter_map(|entry| {
         let row = plan.messages.get(entry.message)?;
         Some((hex(&entry.user), entry.seq, hex(&row.new.id.0)))

@@ -2,7 +2,7 @@
 //! every round trip counts, and plainly for SQLite, which runs in this process.
 
 use super::{
-    plan::{Facts, Plan},
+    plan::{Facts, Plan, Stood},
     postgres, sqlite,
 };
 use crate::{
@@ -40,7 +40,7 @@ impl Database {
     /// Writes this plan, whose numbers count from 0, behind what everything stands at: in one statement, if the database is one
     /// that has to be asked over a network, and if everybody and everything that it concerns is there. Else `None`, and nothing
     /// is written.
-    pub(super) async fn write_at_once(&self, relative: &Plan) -> Result<Option<Facts>, DbErr> {
+    pub(super) async fn write_at_once(&self, relative: &Plan<'_>) -> Result<Option<Stood>, DbErr> {
         match self {
             Self::Postgres(connections) => connections.write_at_once(relative).await,
             Self::Sqlite(_) => Ok(None),
@@ -79,7 +79,7 @@ dispatch! {
     /// Those of these messages that are written already.
     written(ids: Vec<Uuid>) -> HashMap<Uuid, Sent>;
     /// Writes messages and entries, and counts conversations and logs up.
-    write(plan: &Plan) -> ();
+    write(plan: &Plan<'_>) -> ();
     /// Makes direct conversations, by direct key, and their members; leaves those that exist.
     create_conversations(pairs: &BTreeMap<String, [Uuid; 2]>, at: Timestamp) -> ();
 }

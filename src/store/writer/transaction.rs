@@ -24,8 +24,8 @@ pub(super) enum Attempt {
 }
 
 /// What a look at the locked conversations led to.
-enum Outcome {
-    Planned(Plan),
+enum Outcome<'a> {
+    Planned(Plan<'a>),
     /// These conversations, by direct key, do not exist yet.
     Missing(BTreeMap<String, [Uuid; 2]>),
 }
@@ -64,11 +64,11 @@ async fn at_once(database: &Database, batch: &[NewMessage]) -> Result<Option<Vec
     if relative.messages.is_empty() {
         return Ok(None);
     }
-    let facts = database.write_at_once(&relative).await?;
-    Ok(facts.map(|facts| plan(batch, facts).answers))
+    let stood = database.write_at_once(&relative).await?;
+    Ok(stood.map(|stood| relative.written_behind(&stood)))
 }
 
-async fn write(transaction: &mut Transaction, batch: &[NewMessage], attempt: Attempt) -> Result<Outcome, DbErr> {
+async fn write<'a>(transaction: &mut Transaction, batch: &'a [NewMessage], attempt: Attempt) -> Result<Outcome<'a>, DbErr> {
     // What is nobody's is not there to be locked, so this may hold sends that will be refused.
     let pairs: BTreeMap<String, [Uuid; 2]> =
         batch.iter().map(|new| (direct_key(new.sender, new.receiver), [new.sender.0, new.receiver.0])).collect();
