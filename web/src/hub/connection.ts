@@ -11,6 +11,9 @@ const LONGEST_WAIT = 5_000;
 /** How long the hub may take to say what was missed, and to acknowledge. */
 const PATIENCE = 10_000;
 
+/** How long it may take to show that it is still there. */
+const LIFE_SIGN_PATIENCE = 3_000;
+
 /** What the hub answers to an event. */
 export type Answer = { ok: true; [field: string]: unknown } | { ok: false; error: { code: string; message: string } };
 
@@ -122,14 +125,14 @@ export class Connection {
 
   /** Says something, if somebody hears it now. */
   say(event: string, data: unknown): void {
-    if (this.isLive) this.#socket?.volatile.emit(event, data);
+    if (this.isLive) this.#socket?.emit(event, data);
   }
 
   /** Says something; rejects if it was not acknowledged in time, or the connection ended before. */
-  async ask(event: string, data: unknown): Promise<Answer> {
+  async ask(event: string, data: unknown, patience = PATIENCE): Promise<Answer> {
     const socket = this.#socket;
     if (!socket?.connected) throw new Error('not connected');
-    return (await socket.timeout(PATIENCE).emitWithAck(event, data)) as Answer;
+    return (await socket.timeout(patience).emitWithAck(event, data)) as Answer;
   }
 
   #try(): void {
@@ -193,7 +196,7 @@ export class Connection {
     const socket = this.#socket;
     if (!socket?.connected) return this.reconnect();
     const { id } = socket;
-    this.ask('presence:unwatch', { userIds: [] }).catch(() => {
+    this.ask('presence:unwatch', { userIds: [] }, LIFE_SIGN_PATIENCE).catch(() => {
       if (socket.id === id) socket.disconnect();
     });
   }

@@ -32,13 +32,15 @@ export class Person {
   readonly id: string;
   readonly token: string;
   readonly api: Api;
-  readonly #account: { email: string; password: string };
+  readonly email: string;
+  readonly password: string;
 
   private constructor(id: string, token: string, account: { email: string; password: string }, url: string) {
     this.id = id;
     this.token = token;
     this.api = new Api({ url, token });
-    this.#account = account;
+    this.email = account.email;
+    this.password = account.password;
   }
 
   static async signsUp(url: string, fullName: string): Promise<Person> {
@@ -48,7 +50,8 @@ export class Person {
 
   /** Another session of the same person. */
   logsIn(url: string): Promise<Person> {
-    return Person.#enters(url, '/api/auth/login', this.#account, this.#account);
+    const account = { email: this.email, password: this.password };
+    return Person.#enters(url, '/api/auth/login', account, account);
   }
 
   static async #enters(url: string, path: string, account: { email: string; password: string }, body: object): Promise<Person> {

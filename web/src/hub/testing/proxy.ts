@@ -6,8 +6,9 @@ export class Proxy {
   readonly #port: number;
   readonly #server = createServer((client) => this.#join(client));
   #isDown = false;
-  /** Holds back what the hub answers to requests with this in them, until `release`. */
-  #held: { mark: string; release: () => void; released: Promise<void> } | undefined;
+  readonly #stalled = new WeakSet<Socket>();
+  /** A line that is put into the head of the first request of each connection. */
+  header: string | undefined;
   url = '';
 
   private constructor(port: number) {
@@ -36,20 +37,13 @@ export class Proxy {
     this.#isDown = false;
   }
 
-  /** Answers on connections whose request has this in it wait until the returned function is called. */
-  hold(mark: string): () => void {
-    let release = (): void => undefined;
-    const released = new Promise<void>((done) => (release = done));
-    this.#held = { mark, release, released };
-    return () => {
-      this.#held = undefined;
-      release();
-    };
+  /** Swallows everything on the connections that stand, until they end; new ones are fine. */
+  stall(): void {
+    this.#connections.forEach((end) => this.#stalled.add(end));
   }
 
   close(): void {
     this.#server.close();
-    this.#held?.release();
     this.drop();
   }
 
@@ -59,20 +53,14 @@ export class Proxy {
       return;
     }
     const server = connect(this.#port, '127.0.0.1');
-    let gate: Promise<void> | undefined;
-    client.on('data', (data) => {
-      if (this.#held && data.includes(this.#held.mark)) gate = this.#held.released;
-      server.write(data);
-    });
-    server.on('data', (data) => {
-      if (gate) void gate.then(() => client.writable && client.write(data));
-      else client.write(data);
-    });
+    const { header } = this;
+    if (header !== undefined) client.once('data', (data) => client.unshift(data.toString('latin1').replace('\r\n', `\r\n${header}\r\n`), 'latin1'));
     for (const [end, other] of [
       [client, server],
       [server, client],
     ] as const) {
       this.#connections.add(end);
+      end.on('data', (data) => this.#stalled.has(end) || other.write(data));
       end.on('error', () => other.destroy());
       end.on('close', () => {
         this.#connections.delete(end);
