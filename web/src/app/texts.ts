@@ -8,6 +8,8 @@ export const en = {
   retry: 'Try again',
   cancel: 'Cancel',
   close: 'Close',
+  searchHint: 'Search',
+  clearSearch: 'Clear search',
   back: 'Back to conversations',
   times: {
     today: 'Today',

@@ -38,6 +38,7 @@ function begin(me: string): void {
   let wasLive = false;
   hub.on('connection', (connection) => {
     useLive.setState({ connection });
+    usePresence.setState({ cutOff: connection === 'offline' });
     if (connection === 'ended') useSession.getState().ended();
     if (connection !== 'live' || wasLive) return;
     // Whatever came between the first lists and the first connection is in neither.

@@ -8,6 +8,8 @@ const unwatchAfter = 5000;
 
 interface PresenceState {
   presence: ReadonlyMap<string, UserPresence>;
+  /** We are cut off: what was known may be true no longer. */
+  cutOff: boolean;
   typing: ReadonlySet<string>;
   changed: (people: readonly UserPresence[]) => void;
   typed: (userId: string) => void;
@@ -20,6 +22,7 @@ const timers = new Map<string, ReturnType<typeof setTimeout>>();
 /** Who is online, and who is typing to me. */
 export const usePresence = create<PresenceState>()((set, get) => ({
   presence: new Map(),
+  cutOff: false,
   typing: new Set(),
   changed: (people) => {
     const presence = new Map(get().presence);
@@ -43,9 +46,14 @@ export const usePresence = create<PresenceState>()((set, get) => ({
     for (const timer of timers.values()) clearTimeout(timer);
     timers.clear();
     watched.clear();
-    set({ presence: new Map(), typing: new Set() });
+    set({ presence: new Map(), cutOff: false, typing: new Set() });
   },
 }));
+
+/** What is known of whether somebody is online. */
+export function usePresenceOf(userId: string): UserPresence | undefined {
+  return usePresence((state) => (state.cutOff ? undefined : state.presence.get(userId)));
+}
 
 interface Watcher {
   watch: (ids: string[]) => void;

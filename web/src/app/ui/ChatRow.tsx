@@ -1,6 +1,6 @@
 import type { Chat } from '../../hub';
 import { useDrafts } from '../state/drafts';
-import { usePresence } from '../state/presence';
+import { usePresence, usePresenceOf } from '../state/presence';
 import { texts } from '../texts';
 import { Avatar } from './Avatar';
 import { times, useWatch } from './hooks';
@@ -16,7 +16,7 @@ interface Props {
 export function ChatRow({ chat, current, now }: Props) {
   const { _id: userId, fullName, profilePic, lastMessage, unreadCount } = chat;
   useWatch(userId);
-  const online = usePresence((state) => state.presence.get(userId)?.state === 'online');
+  const online = usePresenceOf(userId)?.state === 'online';
   const typing = usePresence((state) => state.typing.has(userId));
   const draft = useDrafts((state) => (current ? undefined : state.drafts[userId]));
   const mine = lastMessage.senderId !== userId;

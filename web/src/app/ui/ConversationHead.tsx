@@ -1,5 +1,5 @@
 import type { PublicUser } from '../../hub';
-import { usePresence } from '../state/presence';
+import { usePresence, usePresenceOf } from '../state/presence';
 import { texts } from '../texts';
 import { Avatar } from './Avatar';
 import { useNow, useWatch } from './hooks';
@@ -34,7 +34,7 @@ export function ConversationHead({ userId, person }: { userId: string; person: P
 function Doing({ userId, name }: { userId: string; name: string }) {
   useWatch(userId);
   const now = useNow();
-  const presence = usePresence((state) => state.presence.get(userId));
+  const presence = usePresenceOf(userId);
   const typing = usePresence((state) => state.typing.has(userId));
   return (
     <p className={`pane-head-sub ${typing ? 'accent' : ''}`}>

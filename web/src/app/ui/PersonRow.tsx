@@ -1,5 +1,5 @@
 import type { PublicUser } from '../../hub';
-import { usePresence } from '../state/presence';
+import { usePresenceOf } from '../state/presence';
 import { Avatar } from './Avatar';
 import { useWatch } from './hooks';
 import { Link } from './Link';
@@ -14,7 +14,7 @@ interface Props {
 /** One person of the directory. */
 export function PersonRow({ person, now, onPick }: Props) {
   useWatch(person._id);
-  const presence = usePresence((state) => state.presence.get(person._id));
+  const presence = usePresenceOf(person._id);
   return (
     <Link className="row" to={{ page: 'conversation', userId: person._id }} onClick={onPick}>
       <Avatar id={person._id} name={person.fullName} picture={person.profilePic} dot />

@@ -17,14 +17,14 @@ export function SearchBox({ label, value, onChange, isFocus = false }: Props) {
     onChange('');
   };
   return (
-    <div className="search" role="search">
+    <div className="search" role="search" aria-label={label}>
       <SearchIcon />
       <input
         type="text"
         inputMode="search"
         enterKeyHint="search"
         aria-label={label}
-        placeholder={label}
+        placeholder={texts.searchHint}
         value={value}
         maxLength={100}
         spellCheck={false}
@@ -34,7 +34,7 @@ export function SearchBox({ label, value, onChange, isFocus = false }: Props) {
         onKeyDown={clear}
       />
       {value !== '' && (
-        <button type="button" className="icon-button" aria-label={texts.close} onClick={() => onChange('')}>
+        <button type="button" className="icon-button" aria-label={texts.clearSearch} onClick={() => onChange('')}>
           <CloseIcon />
         </button>
       )}
