@@ -68,6 +68,11 @@ export class Connection {
     return this.#phase === 'live';
   }
 
+  /** Whether what happens is told, now or after what was missed. */
+  get hears(): boolean {
+    return this.#phase === 'live' || this.#phase === 'catching-up';
+  }
+
   start(): void {
     if (this.#socket || this.#phase === 'ended') return;
     const { url, token, user, position } = this.#options;

@@ -56,7 +56,7 @@ export class Hub {
     this.#outbox = new Outbox({
       api: this.#api,
       shelf: new Shelf(kept, this.#tabs),
-      isLive: () => this.#connection.isLive,
+      hears: () => this.#connection.hears,
       confirm: (signal) => this.#confirm(signal),
       changed: (outbox) => this.#emitter.emit('outbox', outbox),
       sent: (message) => this.#tell(message),

@@ -121,6 +121,23 @@ test('a message that the network lost is sent again, and stored once', async () 
   await tab.shows('first', 'second');
 });
 
+test('a request that hangs since the network went is repeated when the network is back', async () => {
+  const tab = await Tab.opens(node.url, alice, { api: alice.api });
+  const hanging = vi.spyOn(alice.api, 'send').mockImplementationOnce(
+    (_to, _body, signal) => new Promise((_, fail) => signal?.addEventListener('abort', () => fail(signal.reason))),
+  );
+  tab.hub.send({ receiverId: bob.id, text: 'into the void' });
+  tab.hub.reconnect();
+  await until(() => hanging.mock.calls.length === 1, 'a request');
+  const now = Date.now();
+  vi.spyOn(Date, 'now').mockImplementation(() => now + 4_000);
+
+  tab.hub.reconnect();
+
+  await tab.shows('into the void');
+  expect(hanging).toHaveBeenCalledTimes(2);
+});
+
 test('while there is no network messages wait, and go out in order when it is back', async () => {
   const tab = await Tab.opens(network.url, alice);
   network.cut();
@@ -314,6 +331,19 @@ test('a session that is over keeps what is on its way for the next log-in', asyn
   const after = await Tab.opens(node.url, again, { storage });
 
   await after.shows('not yet');
+});
+
+test('what is put into the outbox after the end is kept for the next log-in, too', async () => {
+  const storage = new TestStorage();
+  const tab = await Tab.opens(node.url, alice, { storage });
+  await alice.api.logOut();
+  await tab.is('ended');
+
+  tab.hub.send({ receiverId: bob.id, text: 'too late' });
+
+  expect(tab.hub.outbox).toMatchObject([{ state: 'waiting' }]);
+  const after = await Tab.opens(node.url, await alice.logsIn(node.url), { storage });
+  await after.shows('too late');
 });
 
 test('with a cookie that is somebody else’s by now, nothing is sent in their name', async () => {

@@ -14,6 +14,9 @@ const AT_ONCE = 4;
 /** Between tries at most, whatever the hub says. */
 const LONGEST_WAIT = 5 * 60_000;
 
+/** When the network is back, a request that is older than this was probably lost with it. */
+const LOST_AFTER = 3_000;
+
 /** How long a message that was answered may wait for its event, which tells it in the order of the log. */
 const EVENT_PATIENCE = 2_000;
 
@@ -22,7 +25,7 @@ interface Entry {
   failures: number;
   /** When to try again. */
   due: number;
-  attempt?: AbortController;
+  attempt?: { control: AbortController; since: number };
   /** The hub has it: what is missing is its event. */
   answered?: Message;
 }
@@ -30,8 +33,8 @@ interface Entry {
 export interface OutboxOptions {
   api: Api;
   shelf: Shelf;
-  /** Whether the socket tells what comes. */
-  isLive: () => boolean;
+  /** Whether the socket is there to tell what comes. */
+  hears: () => boolean;
   /** Rejects if requests aren't those of the outbox's owner any more. */
   confirm: (signal: AbortSignal) => Promise<void>;
   changed: (outbox: readonly Outgoing[]) => void;
@@ -62,6 +65,7 @@ export class Outbox {
 
   start(): void {
     this.#runs = true;
+    for (const entry of this.#entries) if (entry.answered) this.#expect(entry, entry.answered);
     this.#work();
     void this.takeOver();
   }
@@ -70,7 +74,7 @@ export class Outbox {
   stop(): void {
     this.#runs = false;
     clearTimeout(this.#timer);
-    for (const { attempt } of this.#entries) attempt?.abort();
+    for (const { attempt } of this.#entries) attempt?.control.abort();
   }
 
   add(draft: Draft): Outgoing {
@@ -93,7 +97,7 @@ export class Outbox {
   }
 
   discard(clientId: string): void {
-    this.#find(clientId)?.attempt?.abort();
+    this.#find(clientId)?.attempt?.control.abort();
     this.#remove(clientId);
   }
 
@@ -104,6 +108,11 @@ export class Outbox {
 
   /** The network is back: what failed for it is sent at once. */
   wake(): void {
+    const lost = Date.now() - LOST_AFTER;
+    for (const { attempt, outgoing } of this.#entries) {
+      // An image takes its time.
+      if (attempt && attempt.since < lost && outgoing.image === undefined) attempt.control.abort();
+    }
     for (const entry of this.#entries) entry.due = 0;
     this.#work();
   }
@@ -151,16 +160,17 @@ export class Outbox {
   async #attempt(entry: Entry): Promise<void> {
     const { api, confirm } = this.#options;
     const { receiverId, text, image, clientId } = entry.outgoing;
-    const attempt = new AbortController();
-    entry.attempt = attempt;
+    const control = new AbortController();
+    const { signal } = control;
+    entry.attempt = { control, since: Date.now() };
     this.#set(entry, 'sending');
     try {
-      await confirm(attempt.signal);
+      await confirm(signal);
       const body = { clientId, ...(text === undefined ? {} : { text }), ...(image === undefined ? {} : { image }) };
-      this.#answered(entry, await api.send(receiverId, body, attempt.signal));
+      this.#answered(entry, await api.send(receiverId, body, signal));
     } catch (error) {
-      // Stopped or discarded: nobody waits for it.
-      if (!attempt.signal.aborted) this.#failed(entry, error);
+      // Stopped, discarded, or tried again.
+      if (!signal.aborted) this.#failed(entry, error);
     } finally {
       delete entry.attempt;
       this.#work();
@@ -171,11 +181,16 @@ export class Outbox {
     const { clientId } = entry.outgoing;
     // Its event came first.
     if (this.#find(clientId) !== entry) return;
-    if (!this.#options.isLive()) return this.#tell(entry, message);
+    if (!this.#options.hears()) return this.#tell(entry, message);
     entry.answered = message;
     this.#keep();
+    this.#expect(entry, message);
+  }
+
+  /** Tells the message by itself if its event is late. */
+  #expect(entry: Entry, message: Message): void {
     setTimeout(() => {
-      if (this.#find(clientId) === entry) this.#tell(entry, message);
+      if (this.#runs && this.#find(entry.outgoing.clientId) === entry) this.#tell(entry, message);
     }, EVENT_PATIENCE);
   }
 

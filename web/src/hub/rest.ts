@@ -75,19 +75,27 @@ export class Api {
   }
 
   /** With whom I have exchanged messages, the latest first. */
-  chats(page: { limit?: number; cursor?: string } = {}, signal?: AbortSignal): Promise<Page<Chat>> {
+  chats(page: { limit?: number | undefined; cursor?: string | undefined } = {}, signal?: AbortSignal): Promise<Page<Chat>> {
     return this.#page('/api/messages/chats', page, 'cursor', signal);
   }
 
   /** Everybody but me; `q`: those with it in their name. */
-  contacts(page: { limit?: number; cursor?: string; q?: string } = {}, signal?: AbortSignal): Promise<Page<PublicUser>> {
+  contacts(
+    page: { limit?: number | undefined; cursor?: string | undefined; q?: string | undefined } = {},
+    signal?: AbortSignal,
+  ): Promise<Page<PublicUser>> {
     return this.#page('/api/messages/contacts', page, 'cursor', signal);
   }
 
   /** A page of the messages with somebody, oldest first, the newest page without `before`; `next` leads to the older page. */
-  history(userId: string, page: { limit?: number; before?: string } = {}, signal?: AbortSignal): Promise<Page<Message>> {
+  history(
+    userId: string,
+    page: { limit?: number | undefined; before?: string | undefined } = {},
+    signal?: AbortSignal,
+  ): Promise<Page<Message>> {
     // Without parameters the hub would take the conversation for read.
-    return this.#page(`/api/messages/${encodeURIComponent(userId)}`, { limit: 50, ...page }, 'before', signal);
+    const { limit = 50, before } = page;
+    return this.#page(`/api/messages/${encodeURIComponent(userId)}`, { limit, before }, 'before', signal);
   }
 
   /** Sends a message; with a `clientId`, a repetition stores nothing and gets the same answer. */
@@ -106,7 +114,7 @@ export class Api {
   }
 
   /** What changed for me since a position; without one, where the log ends. */
-  sync(page: { since?: string; limit?: number } = {}, signal?: AbortSignal): Promise<SyncPage> {
+  sync(page: { since?: string | undefined; limit?: number | undefined } = {}, signal?: AbortSignal): Promise<SyncPage> {
     return this.#ask('GET', `/api/sync${query(page)}`, undefined, signal);
   }
 

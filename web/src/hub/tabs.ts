@@ -37,19 +37,19 @@ export class Tabs {
   /** Lives from now on; calls `beat` now and then, as long as it does. */
   enter(beat: () => void): void {
     if (this.#timer !== undefined) return;
-    this.assert();
     this.#timer = setInterval(() => {
       this.assert();
       beat();
     }, BEAT);
+    this.assert();
     const held = new Promise<void>((resolve) => (this.#release = resolve));
     // Refused in some private windows: then the time counts.
     locks()?.request(this.#name(this.id), () => held).catch(() => undefined);
   }
 
-  /** Says that this tab lives. Two tabs that say so at the same moment may undo each other's word, until they say it again. */
+  /** Says that this tab lives, or that it is there but has left. Two tabs that say so at the same moment may undo each other's word, until they say it again. */
   assert(): void {
-    this.#write({ ...this.#beats(), [this.id]: Date.now() });
+    this.#write({ ...this.#beats(), [this.id]: this.#timer === undefined ? 0 : Date.now() });
   }
 
   /** What this tab has is anybody's from now on. */
