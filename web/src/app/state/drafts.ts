@@ -26,17 +26,20 @@ export const useDrafts = create<DraftsState>()((set, get) => ({
     const others = Object.entries(drafts).filter(([id]) => id !== userId);
     const next = text === '' ? others : [...others, [userId, text] as const].slice(-maxDrafts);
     set({ drafts: Object.fromEntries(next) });
+    changed.add(userId);
     if (me !== undefined) saveSoon();
   },
   clear: () => {
     const { me } = get();
     clearTimeout(saving);
+    changed.clear();
     if (me !== undefined) writeStored(keyFor(me), undefined);
     set({ me: undefined, drafts: {} });
   },
 }));
 
 /** Not at each key: storage is slow. A page that is closed in between saves at once. */
+const changed = new Set<string>();
 let saving: ReturnType<typeof setTimeout> | undefined;
 
 function saveSoon(): void {
@@ -47,5 +50,11 @@ function saveSoon(): void {
 /** Keeps the drafts over a reload of the page. */
 export function saveDrafts(): void {
   const { me, drafts } = useDrafts.getState();
-  if (me !== undefined) writeStored(keyFor(me), drafts);
+  if (me === undefined || changed.size === 0) return;
+  // Another tab may have kept others meanwhile.
+  const stored = readStored(keyFor(me), isRecordOf(isString)) ?? {};
+  const mine = [...changed].flatMap((id) => (drafts[id] === undefined ? [] : [[id, drafts[id]] as const]));
+  const others = Object.entries(stored).filter(([id]) => !changed.has(id));
+  changed.clear();
+  writeStored(keyFor(me), Object.fromEntries([...others, ...mine].slice(-maxDrafts)));
 }

@@ -19,12 +19,16 @@ export function Banner() {
   const said = { connecting: words.connecting, 'catching-up': words.catchingUp, offline: words.offline, live: '', ended: '' }[shown];
   const visible = said !== '' && connection !== 'live';
   return (
-    <div className={`banner banner-${shown}`} role="status" hidden={!visible}>
-      {visible && <span>{said}</span>}
-      {visible && shown === 'offline' && (
-        <button type="button" className="text-button" onClick={() => hub?.reconnect()}>
-          {words.now}
-        </button>
+    <div className="banner-place" role="status">
+      {visible && (
+        <div className={`banner banner-${shown}`}>
+          <span>{said}</span>
+          {shown === 'offline' && (
+            <button type="button" className="text-button" onClick={() => hub?.reconnect()}>
+              {words.now}
+            </button>
+          )}
+        </div>
       )}
     </div>
   );

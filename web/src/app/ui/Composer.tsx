@@ -3,9 +3,10 @@ import { imageTypes } from '../logic/images';
 import { maxAttachments, useAttachments } from '../state/attachments';
 import { useDrafts } from '../state/drafts';
 import { useLive } from '../state/live';
+import { rememberShape } from '../state/shapes';
 import { texts } from '../texts';
 import { CloseIcon, ImageIcon, SendIcon } from './icons';
-import { useMedia } from './hooks';
+import { useKeyboardFocus } from './hooks';
 
 const maxLength = 2000;
 /** From here on it is said how much is left. */
@@ -24,8 +25,7 @@ export function Composer({ userId, name }: { userId: string; name: string }) {
   const [sendError, setSendError] = useState<string>();
   const input = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  // On a phone the focus would open the keyboard over the messages.
-  const focusAtOnce = useMedia('(hover: hover) and (pointer: fine)');
+  const focusAtOnce = useKeyboardFocus();
   useEffect(() => {
     if (focusAtOnce) input.current?.focus({ preventScroll: true });
   }, [focusAtOnce]);
@@ -46,6 +46,7 @@ export function Composer({ userId, name }: { userId: string; name: string }) {
     if (!canSend || hub === undefined) return;
     const words = text.trim();
     try {
+      for (const image of images) rememberShape(image.url, image.size);
       const [first, ...others] = images;
       hub.send({ receiverId: userId, ...(words !== '' && { text: words }), ...(first !== undefined && { image: first.url }) });
       write(userId, '');

@@ -2,27 +2,29 @@ import type { PublicUser } from '../../hub';
 import { usePresence, usePresenceOf } from '../state/presence';
 import { texts } from '../texts';
 import { Avatar } from './Avatar';
-import { useNow, useWatch } from './hooks';
+import { useKeyboardFocus, useNow, useWatch } from './hooks';
 import { BackIcon } from './icons';
 import { Link } from './Link';
 import { presenceWords } from './presenceWords';
 
 /** With whom the conversation is, and what they are doing. */
 export function ConversationHead({ userId, person }: { userId: string; person: PublicUser | undefined }) {
+  // Where writing would open a keyboard over the messages, the name gets the focus instead.
+  const focus = !useKeyboardFocus() || userId === '' ? '' : undefined;
   return (
     <header className="pane-head">
       <Link className="icon-button back" to={{ page: 'conversations' }} aria-label={texts.back}>
         <BackIcon />
       </Link>
       {person === undefined ? (
-        <h1 tabIndex={-1} className="visually-hidden">
+        <h1 tabIndex={-1} className="visually-hidden" data-focus={focus}>
           {texts.conversation.someone}
         </h1>
       ) : (
         <>
           <Avatar id={userId} name={person.fullName} picture={person.profilePic} size="small" dot />
           <div className="pane-head-text">
-            <h1 tabIndex={-1}>{person.fullName}</h1>
+            <h1 tabIndex={-1} data-focus={focus}>{person.fullName}</h1>
             <Doing userId={userId} name={person.fullName} />
           </div>
         </>

@@ -48,7 +48,7 @@ export function MessageList({ userId, name, conversation, bubbles }: Props) {
     stuck.current = is;
     if (is === atBottom) return;
     setAtBottom(is);
-    setLeftAt(is ? undefined : lastKey);
+    setLeftAt(is ? undefined : bubbles.findLast((bubble) => bubble.state === 'sent')?.key);
   };
 
   const justSent = last !== undefined && last.mine && last.state !== 'sent';

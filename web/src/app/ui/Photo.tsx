@@ -1,5 +1,5 @@
-import { useRef, useState } from 'react';
-import { boxRatio } from '../logic/images';
+import { useEffect, useRef, useState } from 'react';
+import { boxRatio, type Size } from '../logic/images';
 import { rememberShape, shapeOf } from '../state/shapes';
 import { texts } from '../texts';
 import { CloseIcon } from './icons';
@@ -12,6 +12,10 @@ export function Photo({ src, who }: { src: string; who: string }) {
   const [shown] = useState(src);
   const [shape] = useState(() => shapeOf(src));
   const [state, setState] = useState<'loading' | 'ready' | 'lost'>('loading');
+  const [size, setSize] = useState<Size>();
+  useEffect(() => {
+    if (size !== undefined) rememberShape(src, size);
+  }, [src, size]);
   const dialog = useRef<HTMLDialogElement>(null);
   const ratio = boxRatio({ width: shape ?? unknownShape, height: 1 });
   if (state === 'lost') {
@@ -36,7 +40,7 @@ export function Photo({ src, who }: { src: string; who: string }) {
           decoding="async"
           onError={() => setState('lost')}
           onLoad={({ currentTarget: image }) => {
-            rememberShape(src, { width: image.naturalWidth, height: image.naturalHeight });
+            setSize({ width: image.naturalWidth, height: image.naturalHeight });
             setState('ready');
           }}
         />

@@ -1,5 +1,5 @@
-import { useEffect, useRef } from 'react';
-import type { Route } from '../logic/router';
+import { useEffect, useEffectEvent, useRef } from 'react';
+import { pathOf, type Route } from '../logic/router';
 import { useNavigation } from '../state/navigation';
 import { texts } from '../texts';
 import { Banner } from './Banner';
@@ -17,12 +17,19 @@ export function Shell({ route }: { route: Route }) {
   const visits = useNavigation((navigation) => navigation.visits);
   const place = route.page === 'conversation' ? route.userId : route.page;
 
-  // After going somewhere, the keyboard and the screen reader are there, too.
-  useEffect(() => {
-    if (visits > 0) main.current?.querySelector<HTMLElement>('[data-focus]:not([hidden])')?.focus({ preventScroll: true });
-  }, [visits, place]);
+  // After going somewhere, the keyboard and the screen reader are there, too: on the row that one came from, if that is where one went.
+  const previous = useRef<Route>(undefined);
+  const arrive = useEffectEvent((visit: number) => {
+    const from = previous.current;
+    previous.current = route;
+    if (visit === 0) return;
+    const row = route.page === 'conversations' && from?.page === 'conversation' ? find(`.sidebar a[href="${pathOf(from)}"]`) : null;
+    (row ?? find('[data-focus]'))?.focus({ preventScroll: true });
+  });
+  useEffect(() => arrive(visits), [visits, place]);
 
-  const skip = () => main.current?.querySelector<HTMLElement>('.pane [data-focus], .pane h1, .pane')?.focus();
+  const find = (selector: string) => main.current?.querySelector<HTMLElement>(selector) ?? null;
+  const skip = () => (find('[data-focus]') ?? find('.pane h1'))?.focus();
   return (
     <>
       <button type="button" className="skip-link" onClick={skip}>

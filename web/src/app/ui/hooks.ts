@@ -28,6 +28,11 @@ export function useMedia(query: string): boolean {
   );
 }
 
+/** Whether one can write at once: on a phone the focus of a field would open the keyboard over the page. */
+export function useKeyboardFocus(): boolean {
+  return useMedia('(hover: hover) and (pointer: fine)');
+}
+
 /** Whether somebody looks at this page: it is visible and has the focus. */
 export function useAttention(): boolean {
   return useSyncExternalStore(
