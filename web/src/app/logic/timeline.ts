@@ -7,6 +7,8 @@ export const groupWithin = 5 * 60_000;
 export interface Bubble {
   /** Stays the same when a message on its way becomes a confirmed one. */
   key: string;
+  /** The message's id, once it has one. */
+  id: string | undefined;
   mine: boolean;
   at: string;
   text: string | undefined;
@@ -75,10 +77,10 @@ export function timeline(
   const confirmed = new Set(messages.map(keyOf));
   const bubbles: Bubble[] = [];
   for (const message of messages) {
-    bubbles.push(bubble(keyOf(message), message.senderId === me, message.createdAt, message, 'sent', undefined));
+    bubbles.push(bubble(keyOf(message), message._id, message.senderId === me, message, 'sent', undefined));
   }
   for (const item of outgoing) {
-    if (!confirmed.has(item.clientId)) bubbles.push(bubble(item.clientId, true, item.createdAt, item, item.state, item.error));
+    if (!confirmed.has(item.clientId)) bubbles.push(bubble(item.clientId, undefined, true, item, item.state, item.error));
   }
   let day: string | undefined;
   let previous: Bubble | undefined;
@@ -95,13 +97,14 @@ export function timeline(
 
 function bubble(
   key: string,
+  id: string | undefined,
   mine: boolean,
-  at: string,
-  content: { text?: string; image?: string },
+  content: { text?: string; image?: string; createdAt: string },
   state: Bubble['state'],
   error: string | undefined,
 ): Bubble {
-  return { key, mine, at, text: content.text, image: content.image, state, error, day: undefined, startsGroup: true, endsGroup: true };
+  const { text, image, createdAt: at } = content;
+  return { key, id, mine, at, text, image, state, error, day: undefined, startsGroup: true, endsGroup: true };
 }
 
 function belongTogether(earlier: Bubble, later: Bubble): boolean {

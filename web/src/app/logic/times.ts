@@ -9,6 +9,7 @@ export interface TimeWords {
 }
 
 const minute = 60_000;
+const maxDayKeys = 50_000;
 const day = 24 * 60 * minute;
 
 /** Makes the functions that put times into words, for a language and a time zone (by default the browser's). */
@@ -23,10 +24,19 @@ export function createTimes(words: TimeWords, locale?: string, timeZone?: string
   const shortDate = format({ day: 'numeric', month: 'short' });
   const numericDate = format({ day: '2-digit', month: '2-digit', year: '2-digit' });
   const fullFormat = format({ dateStyle: 'full', timeStyle: 'short' });
-  // The year 2000 to 9999 in a form that compares and parses alike in every language.
+  // A form that compares and parses alike in every language.
   const key = new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit', ...(timeZone && { timeZone }) });
 
-  const dayKey = (iso: string) => key.format(new Date(iso));
+  // A long history asks for all its days again with each message.
+  const dayKeys = new Map<string, string>();
+  const dayKey = (iso: string) => {
+    let known = dayKeys.get(iso);
+    if (known === undefined) {
+      if (dayKeys.size >= maxDayKeys) dayKeys.clear();
+      dayKeys.set(iso, (known = key.format(new Date(iso))));
+    }
+    return known;
+  };
   const daysAgo = (iso: string, now: number) => Math.round((Date.parse(key.format(now)) - Date.parse(dayKey(iso))) / day);
   const sameYear = (iso: string, now: number) => dayKey(iso).slice(0, 4) === key.format(now).slice(0, 4);
   const clock = (iso: string) => clockFormat.format(new Date(iso));

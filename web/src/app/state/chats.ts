@@ -3,6 +3,7 @@ import type { Chat, Message, ReadMark } from '../../hub';
 import { withLoaded, withMessage, withRead, type Chats } from '../logic/chats';
 import { api, wordsFor } from './api';
 import { usePeople } from './people';
+import { useSession } from './session';
 
 const pageSize = 200;
 /** Pages that are loaded at once; a list longer than that ends there. */
@@ -13,6 +14,8 @@ interface ChatsState {
   error: string | undefined;
   chats: Chats;
   load: () => Promise<void>;
+  /** Loads the most recent ones anew: all that can have changed within a moment. */
+  renew: () => Promise<void>;
   received: (message: Message, me: string) => void;
   read: (mark: Pick<ReadMark, 'userId' | 'unreadCount'>) => void;
   clear: () => void;
@@ -40,6 +43,18 @@ export const useChats = create<ChatsState>()((set, get) => ({
     } catch (error) {
       // What is shown already stays; the next connection loads it again.
       if (!signal.aborted && get().status === 'loading') set({ status: 'failed', error: wordsFor(error) });
+    }
+  },
+  renew: async () => {
+    const asked = useSession.getState().me;
+    try {
+      const { items } = await api.chats({ limit: pageSize });
+      if (useSession.getState().me?._id !== asked?._id) return;
+      usePeople.getState().met(items);
+      set({ chats: withLoaded(get().chats, items) });
+    } catch {
+      // What is shown is right but for that moment, and the failure shows elsewhere.
+      return;
     }
   },
   received: (message, me) => {

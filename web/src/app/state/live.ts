@@ -67,7 +67,8 @@ function begin(me: string): void {
 }
 
 function renew(): void {
-  void useChats.getState().load();
+  const { status, load, renew: renewChats } = useChats.getState();
+  void (status === 'failed' ? load() : renewChats());
   const userId = currentUser();
   if (userId !== undefined) void useConversations.getState().open(userId);
 }

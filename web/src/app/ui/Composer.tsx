@@ -88,6 +88,11 @@ export function Composer({ userId, name }: { userId: string; name: string }) {
         </p>
       )}
       <Attached userId={userId} />
+      {left <= maxLength - nearlyFull && (
+        <p className={`composer-left ${left < 0 ? 'bad' : ''}`} role="status">
+          {texts.composer.left(left)}
+        </p>
+      )}
       <div className="composer-box">
         <button type="button" className="icon-button" aria-label={texts.composer.attach} title={texts.composer.attach} disabled={images.length >= maxAttachments} onClick={() => picker.current?.click()}>
           <ImageIcon />
@@ -121,11 +126,6 @@ export function Composer({ userId, name }: { userId: string; name: string }) {
           onKeyDown={keys}
           onPaste={paste}
         />
-        {left <= maxLength - nearlyFull && (
-          <span className={`composer-left ${left < 0 ? 'bad' : ''}`} aria-hidden={left >= 0}>
-            {texts.composer.left(left)}
-          </span>
-        )}
         <button type="submit" className="send" aria-label={texts.composer.send} disabled={!canSend}>
           <SendIcon />
         </button>

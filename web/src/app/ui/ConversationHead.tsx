@@ -17,9 +17,17 @@ export function ConversationHead({ userId, person }: { userId: string; person: P
         <BackIcon />
       </Link>
       {person === undefined ? (
-        <h1 tabIndex={-1} className="visually-hidden" data-focus={focus}>
-          {texts.conversation.someone}
-        </h1>
+        <>
+          <h1 tabIndex={-1} className="visually-hidden" data-focus={focus}>
+            {texts.conversation.someone}
+          </h1>
+          {userId !== '' && (
+            <>
+              <span className="avatar avatar-small skeleton" aria-hidden="true" />
+              <span className="skeleton skeleton-line skeleton-name" aria-hidden="true" />
+            </>
+          )}
+        </>
       ) : (
         <>
           <Avatar id={userId} name={person.fullName} picture={person.profilePic} size="small" dot />

@@ -32,7 +32,7 @@ export function MessageList({ userId, name, conversation, bubbles }: Props) {
   const [leftAt, setLeftAt] = useState<string>();
   const loadOlder = useConversations((state) => state.older);
   const now = useNow();
-  useMarkRead(userId, conversation.messages, atBottom);
+  const newFrom = useMarkRead(userId, conversation.messages, atBottom);
 
   const firstKey = bubbles[0]?.key;
   const last = bubbles.at(-1);
@@ -114,7 +114,15 @@ export function MessageList({ userId, name, conversation, bubbles }: Props) {
         )}
         <Virtualizer ref={list} scrollRef={scroller} data={bubbles} shift={prepended} onScroll={scrolled} onResize={resized} bufferSize={600}>
           {(bubble, index) => (
-            <MessageRow key={bubble.key} bubble={bubble} name={name} now={now} isLast={index === bubbles.length - 1} isFirst={index === 0 && conversation.older === undefined} />
+            <MessageRow
+              key={bubble.key}
+              bubble={bubble}
+              name={name}
+              now={now}
+              isFirst={index === 0 && conversation.older === undefined}
+              isLast={index === bubbles.length - 1}
+              isNewFrom={newFrom !== undefined && bubble.id === newFrom}
+            />
           )}
         </Virtualizer>
       </div>

@@ -13,10 +13,12 @@ interface Props {
   now: number;
   isFirst: boolean;
   isLast: boolean;
+  /** The first message that was new on coming here. */
+  isNewFrom: boolean;
 }
 
 /** One message, below the name of its day if it is the first of it. */
-export const MessageRow = memo(function MessageRow({ bubble, name, now, isFirst, isLast }: Props) {
+export const MessageRow = memo(function MessageRow({ bubble, name, now, isFirst, isLast, isNewFrom }: Props) {
   const { mine, at, text, image, state } = bubble;
   const who = mine ? texts.conversation.you : name;
   const side = `${mine ? 'mine' : 'theirs'}${bubble.startsGroup ? ' starts' : ''}${bubble.endsGroup ? ' ends' : ''}`;
@@ -28,6 +30,7 @@ export const MessageRow = memo(function MessageRow({ bubble, name, now, isFirst,
           <span>{times.dayName(at, now)}</span>
         </p>
       )}
+      {isNewFrom && <p className="new-from">{texts.conversation.newFrom}</p>}
       <article className={`message ${side}`} aria-label={`${who}, ${times.clock(at)}`}>
         <div className={`bubble ${image !== undefined ? 'with-photo' : ''} ${state}`}>
           {image !== undefined && <Photo src={image} who={who} />}
@@ -56,6 +59,7 @@ function same(before: Props, after: Props): boolean {
     before.name === after.name &&
     before.isFirst === after.isFirst &&
     before.isLast === after.isLast &&
+    before.isNewFrom === after.isNewFrom &&
     (a.day === undefined || before.now === after.now)
   );
 }
