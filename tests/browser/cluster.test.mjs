@@ -1,14 +1,17 @@
 // Two people, each on a node of their own behind a load balancer.
 import assert from 'node:assert/strict';
 import { story } from './support/browser.mjs';
-import { PASSWORD } from './support/account.mjs';
-import { composer, isLive, log, opensConversation, row, shows, sidebar, signsUp, writes } from './support/pages.mjs';
+import { Account, PASSWORD } from './support/account.mjs';
+import { composer, isLive, listensToBanner, log, opensConversation, row, shows, sidebar, signsUp, texts, writes } from './support/pages.mjs';
 import { landscape } from './support/picture.mjs';
-import { twoNodes } from './support/stand.mjs';
+import { twoNodesBehindHAProxy } from './support/stand.mjs';
+import { fetchText } from '../client/faults/balancer.mjs';
+import { until } from '../client/faults/program.mjs';
 
-const hub = twoNodes();
+const hub = twoNodesBehindHAProxy();
 
 const nodeOf = async (page) => (await page.context().cookies()).find(({ name }) => name === 'HUBNODE')?.value;
+const socketsOf = async ({ opsUrl }) => Number(/^hubbub_sockets (\d+)$/m.exec((await fetchText(`${opsUrl}/metrics`)).body)?.[1] ?? 0);
 
 story('from sign-up to a conversation with a picture', async ({ opens }) => {
   const alice = await opens(hub.url);
@@ -23,7 +26,7 @@ story('from sign-up to a conversation with a picture', async ({ opens }) => {
   // Alice finds Bob in the directory, and writes.
   await sidebar(alice).getByRole('link', { name: 'Find people' }).click();
   await alice.getByRole('textbox', { name: 'Search by name' }).fill('okaf');
-  await alice.getByRole('region').or(alice.locator('section.pane')).first().getByRole('link').filter({ hasText: 'Bob Okafor' }).click();
+  await alice.locator('.pane').getByRole('link').filter({ hasText: 'Bob Okafor' }).click();
   await writes(alice, 'Hello Bob, are you there?');
   await shows(alice, ['Hello Bob, are you there?']);
 
@@ -66,4 +69,25 @@ story('from sign-up to a conversation with a picture', async ({ opens }) => {
   // Bob goes, and Alice sees that.
   await bob.context().close();
   await alice.locator('.pane-head').getByText('last seen just now').waitFor();
+});
+
+story('a killed node behind HAProxy: the page is back within seconds, with what came meanwhile', async ({ opens, t }) => {
+  const [carol, dave] = await Promise.all(['Carol Lindqvist', 'Dave Tanaka'].map((name) => Account.signsUp(hub.url, name)));
+  const hers = await opens(`${hub.url}/c/${dave.id}`, { account: carol });
+  await log(hers).waitFor();
+  await isLive(hers);
+  await writes(hers, 'Before');
+  await shows(hers, ['Before']);
+  const heard = await listensToBanner(hers);
+  const at = await Promise.all(hub.nodes.map(socketsOf));
+  assert.deepEqual([...at].sort(), [0, 1]);
+
+  const start = performance.now();
+  await hub.nodes[at.indexOf(1)].kill();
+  await writes(hers, 'After');
+  await dave.sends(carol, 'An answer');
+  await until(async () => (await texts(hers)).length === 3, 10_000, () => 'she sees all of it');
+  t.diagnostic(`back after ${Math.round(performance.now() - start)} ms; the page said ${JSON.stringify(await heard())}`);
+  await isLive(hers);
+  assert.equal((await carol.textsWith(dave)).length, 3);
 });

@@ -36,7 +36,7 @@ export function story(name, body, options = {}) {
       const context = beside?.context() ?? (await browser.newContext({ viewport: WIDE, locale: 'en-GB', timezoneId: 'UTC', bypassCSP, ...device }));
       contexts.add(context);
       context.setDefaultTimeout(PATIENCE);
-      if (account) await context.addCookies([{ name: 'jwt', value: account.token, url: address, httpOnly: true, sameSite: 'Lax' }]);
+      if (account) await context.addCookies([{ name: 'jwt', value: account.token, url: new URL(address).origin, httpOnly: true, sameSite: 'Lax' }]);
       const page = await context.newPage();
       pages.push(listened(page));
       await page.goto(address);

@@ -4,7 +4,7 @@ import { PATIENCE } from './browser.mjs';
 import { until } from '../../client/faults/program.mjs';
 
 export async function signsUp(page, { name, email, password }) {
-  await page.getByRole('link', { name: 'Create account' }).or(page.getByRole('link', { name: 'Sign up' })).first().click();
+  await page.getByRole('link', { name: 'Create account' }).click();
   await page.getByLabel('Full name').fill(name);
   await page.getByLabel('Email address').fill(email);
   await page.getByLabel('Password', { exact: true }).fill(password);

@@ -71,5 +71,8 @@ export const oneNode = () => stand({ count: 1, postgres: false, balanced: false 
 /** A node with PostgreSQL, for what is put into the database in bulk or changed there. */
 export const oneNodeWithPostgres = () => stand({ count: 1, postgres: true, balanced: false });
 
+/** Two nodes with PostgreSQL and Redis, each at its own address. */
+export const twoNodes = () => stand({ count: 2, postgres: true, balanced: false });
+
 /** Two nodes with PostgreSQL and Redis behind HAProxy, which keeps each browser on its node. */
-export const twoNodes = () => stand({ count: 2, postgres: true, balanced: true });
+export const twoNodesBehindHAProxy = () => stand({ count: 2, postgres: true, balanced: true });
