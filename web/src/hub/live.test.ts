@@ -64,6 +64,21 @@ test('marks of a conversation that are set at once go as one, the last', async (
   expect(tab.reads.map(({ upTo }) => upTo)).toEqual([messages[2]?._id]);
 });
 
+test('a mark that is set while another one is on its way is said after it', async () => {
+  const tab = await Tab.opens(node.url, bob);
+  const messages = [await alice.sends(bob, '1'), await alice.sends(bob, '2')];
+  await tab.shows('1', '2');
+
+  for (const { _id } of messages) {
+    tab.hub.markRead(alice.id, _id);
+    // In this turn nothing can be acknowledged yet.
+    await new Promise((later) => queueMicrotask(() => queueMicrotask(() => later(undefined))));
+  }
+
+  await until(() => tab.reads.length === 2, 'both marks');
+  expect(tab.reads.map(({ upTo }) => upTo)).toEqual(messages.map(({ _id }) => _id));
+});
+
 test('a mark that was set without a network is said when it is back', async () => {
   const tab = await Tab.opens(network.url, bob);
   const message = await alice.sends(bob, 'read me');

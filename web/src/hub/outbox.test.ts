@@ -154,20 +154,21 @@ test('while there is no network messages wait, and go out in order when it is ba
   expect(await history(bob, alice)).toEqual(['1', '2', '3']);
 });
 
-test('it sends while the socket is down', async () => {
-  const tab = new Tab(network.url, alice, { api: alice.api });
+test('it sends while the socket is down, and does not tell the message again when the socket comes back', async () => {
+  const tab = await Tab.opens(network.url, alice, { api: alice.api });
+  await bob.sends(alice, 'seen');
+  await tab.shows('seen');
   network.cut();
-  tab.hub.start();
   await tab.is('offline');
 
   tab.hub.send({ receiverId: bob.id, text: 'by REST alone' });
 
-  await tab.shows('by REST alone');
+  await tab.shows('seen', 'by REST alone');
   network.heal();
   tab.hub.reconnect();
   await tab.live();
   await bob.sends(alice, 'marker');
-  await tab.shows('by REST alone', 'marker');
+  await tab.shows('seen', 'by REST alone', 'marker');
 });
 
 test('a message that comes by the socket before the request is answered counts as sent, and comes once', async () => {
@@ -187,6 +188,34 @@ test('a message that comes by the socket before the request is answered counts a
   answer();
   await bob.sends(alice, 'marker');
   await tab.shows('quick', 'marker');
+});
+
+test('a message that is answered before its event comes is told in the order of the log', async () => {
+  const api = faulty(alice);
+  let answers = 0;
+  api.after = () => void (answers += 1);
+  const tab = await Tab.opens(network.url, alice, { api });
+  network.pause();
+  await bob.sends(alice, 'first');
+
+  tab.hub.send({ receiverId: bob.id, text: 'second' });
+  tab.hub.send({ receiverId: bob.id, text: 'third' });
+  await until(() => answers === 2, 'both answers');
+  network.flow();
+
+  await tab.shows('first', 'second', 'third');
+});
+
+test('a message whose event is late is told all the same', async () => {
+  const tab = await Tab.opens(network.url, alice, { api: alice.api });
+  network.pause();
+
+  tab.hub.send({ receiverId: bob.id, text: 'hi' });
+
+  await tab.shows('hi');
+  network.flow();
+  await bob.sends(alice, 'marker');
+  await tab.shows('hi', 'marker');
 });
 
 test('a message that the hub refuses fails with the hub’s words, and keeps no other back', async () => {

@@ -42,6 +42,15 @@ export class Proxy {
     this.#connections.forEach((end) => this.#stalled.add(end));
   }
 
+  /** Holds back everything on the connections that stand, until `flow`. */
+  pause(): void {
+    this.#connections.forEach((end) => end.pause());
+  }
+
+  flow(): void {
+    this.#connections.forEach((end) => end.resume());
+  }
+
   close(): void {
     this.#server.close();
     this.drop();
