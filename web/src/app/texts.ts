@@ -128,7 +128,8 @@ export const en = {
     attached: 'Photos to send',
     remove: (name: string) => `Remove ${name}`,
     drop: 'Drop photos here',
-    left: (count: number) => (count < 0 ? `${plural(-count, 'character', 'characters')} too many` : `${plural(count, 'character', 'characters')} left`),
+    left: (count: number) =>
+      count < 0 ? `${plural(-count, 'character', 'characters')} too many` : `${plural(count, 'character', 'characters')} left`,
     tooLong: 'A message has at most 2,000 characters. Shorten it to send.',
     notAnImage: (name: string) => `${name} is not an image that can be sent. Use JPEG, PNG, GIF or WebP.`,
     tooLarge: (name: string) => `${name} is too large. Animations may have up to 3.5 MB.`,

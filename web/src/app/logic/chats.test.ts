@@ -18,7 +18,10 @@ const chats = (...list: Chat[]) => new Map(list.map((each) => [each._id, each]))
 test('a message moves its conversation to the top and counts as unread', () => {
   const before = chats(chat('ada', message('1', 'ada', 'me', 1)), chat('bob', message('2', 'bob', 'me', 2)));
   const after = withMessage(before, message('3', 'ada', 'me', 3), 'me') ?? before;
-  expect(sorted(after).map((each) => [each._id, each.unreadCount])).toEqual([['ada', 1], ['bob', 0]]);
+  expect(sorted(after).map((each) => [each._id, each.unreadCount])).toEqual([
+    ['ada', 1],
+    ['bob', 0],
+  ]);
 });
 
 test('a message of mine is not unread', () => {

@@ -3,11 +3,16 @@ import { en, pickTexts } from '../texts';
 import { emailProblem, nameProblem, passwordProblem } from './forms';
 
 test('what is missing is asked for', () => {
-  expect([nameProblem('  '), emailProblem(''), passwordProblem('', false)]).toEqual([en.auth.needName, en.auth.needEmail, en.auth.needPassword]);
+  expect([nameProblem('  '), emailProblem(''), passwordProblem('', false)]).toEqual([
+    en.auth.needName,
+    en.auth.needEmail,
+    en.auth.needPassword,
+  ]);
 });
 
 test('an address needs a name, an at sign and a host', () => {
-  for (const wrong of ['ada', 'ada@', '@example.org', 'ada@example', 'a da@example.org']) expect(emailProblem(wrong)).toBe(en.auth.badEmail);
+  for (const wrong of ['ada', 'ada@', '@example.org', 'ada@example', 'a da@example.org'])
+    expect(emailProblem(wrong)).toBe(en.auth.badEmail);
   expect(emailProblem('ada+hub@mail.example.org')).toBeUndefined();
 });
 

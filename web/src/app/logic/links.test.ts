@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { parseLinks } from './links';
 
-const links = (text: string) => parseLinks(text).filter((segment) => segment.href !== undefined).map((segment) => segment.text);
+const links = (text: string) =>
+  parseLinks(text)
+    .filter((segment) => segment.href !== undefined)
+    .map((segment) => segment.text);
 
 test('a text without links is one plain piece', () => {
   expect(parseLinks('hello')).toEqual([{ text: 'hello' }]);
@@ -17,7 +20,11 @@ test('links stand between plain pieces', () => {
 
 test('the pieces put together are the text', () => {
   const text = '(https://a.org), "http://b.org" https:// http://x y https://c.org/(d)!';
-  expect(parseLinks(text).map((segment) => segment.text).join('')).toBe(text);
+  expect(
+    parseLinks(text)
+      .map((segment) => segment.text)
+      .join(''),
+  ).toBe(text);
 });
 
 test('punctuation at the end belongs to the sentence', () => {

@@ -14,7 +14,8 @@ export function parsePath(path: string): Route | undefined {
   const parts = path.split('/').filter((part) => part !== '');
   const [first = '', second] = parts;
   if (parts.length === 0) return { page: 'conversations' };
-  if (parts.length === 2 && first === 'c' && second !== undefined && identifier.test(second)) return { page: 'conversation', userId: second };
+  if (parts.length === 2 && first === 'c' && second !== undefined && identifier.test(second))
+    return { page: 'conversation', userId: second };
   if (parts.length !== 1) return undefined;
   if (first === 'people' || first === 'profile' || first === 'login' || first === 'signup') return { page: first };
   return undefined;

@@ -35,7 +35,10 @@ export const useAttachments = create<AttachmentsState>()((set, get) => {
     },
     remove: (userId, id) => {
       fail(userId, undefined);
-      put(userId, (get().attachments[userId] ?? []).filter((image) => image.id !== id));
+      put(
+        userId,
+        (get().attachments[userId] ?? []).filter((image) => image.id !== id),
+      );
     },
     clear: () => set({ attachments: {}, errors: {} }),
   };

@@ -59,7 +59,8 @@ export const useConversations = create<ConversationsState>()((set, get) => {
         const olderPages = gap || current.status !== 'ready' ? { older: page.next, olderStatus: 'idle' as const } : {};
         put(userId, { status: 'ready', error: undefined, messages, ...olderPages });
       } catch (error) {
-        if (began === generation && get().conversations.get(userId)?.status !== 'ready') put(userId, { status: 'failed', error: wordsFor(error) });
+        if (began === generation && get().conversations.get(userId)?.status !== 'ready')
+          put(userId, { status: 'failed', error: wordsFor(error) });
       }
     },
     older: async (userId) => {

@@ -40,10 +40,11 @@ function begin(me: string): void {
     useLive.setState({ connection });
     usePresence.setState({ cutOff: connection === 'offline' });
     if (connection === 'ended') useSession.getState().ended();
-    if (connection !== 'live' || wasLive) return;
+    if (connection !== 'live') return;
     // Whatever came between the first lists and the first connection is in neither.
+    if (!wasLive) renew();
+    else retryFailed();
     wasLive = true;
-    renew();
   });
   hub.on('message', (message) => {
     useConversations.getState().received(message, me);
@@ -64,6 +65,14 @@ function begin(me: string): void {
   hub.start();
   useLive.setState({ hub, connection: hub.connection, outbox: hub.outbox });
   void useChats.getState().load();
+}
+
+/** What couldn't be loaded while the connection was away gets another try. */
+function retryFailed(): void {
+  const userId = currentUser();
+  const { conversations, open } = useConversations.getState();
+  if (useChats.getState().status === 'failed') void useChats.getState().load();
+  if (userId !== undefined && conversations.get(userId)?.status === 'failed') void open(userId);
 }
 
 function renew(): void {

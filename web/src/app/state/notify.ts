@@ -77,6 +77,8 @@ function show(message: Message): void {
 
 /** A short, soft tone. */
 export function beep(): void {
+  // Browsers stay silent until somebody has done something on the page.
+  if (!navigator.userActivation.hasBeenActive) return;
   const now = Date.now();
   if (now - lastSound < quietFor) return;
   lastSound = now;

@@ -31,7 +31,10 @@ export const usePresence = create<PresenceState>()((set, get) => ({
   },
   typed: (userId) => {
     clearTimeout(timers.get(userId));
-    timers.set(userId, setTimeout(() => get().stopped(userId), typingFor));
+    timers.set(
+      userId,
+      setTimeout(() => get().stopped(userId), typingFor),
+    );
     if (!get().typing.has(userId)) set({ typing: new Set(get().typing).add(userId) });
   },
   stopped: (userId) => {

@@ -13,8 +13,12 @@ interface Settings extends Kept {
 }
 
 const isKept = (value: unknown): value is Kept =>
-  typeof value === 'object' && value !== null && 'sound' in value && typeof value.sound === 'boolean' &&
-  'notifications' in value && typeof value.notifications === 'boolean';
+  typeof value === 'object' &&
+  value !== null &&
+  'sound' in value &&
+  typeof value.sound === 'boolean' &&
+  'notifications' in value &&
+  typeof value.notifications === 'boolean';
 
 /** What one has chosen on this device. */
 export const useSettings = create<Settings>()((set, get) => ({

@@ -61,7 +61,9 @@ export function AuthPage({ page }: { page: 'login' | 'signup' }) {
           </p>
         )}
         <form ref={form} onSubmit={(event) => void submit(event)} noValidate>
-          {isNew && <Field ref={first} label={auth.fullName} name="fullName" autoComplete="name" maxLength={100} error={problems.fullName} />}
+          {isNew && (
+            <Field ref={first} label={auth.fullName} name="fullName" autoComplete="name" maxLength={100} error={problems.fullName} />
+          )}
           <Field
             ref={isNew ? undefined : first}
             label={auth.email}

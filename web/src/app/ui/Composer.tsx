@@ -94,7 +94,14 @@ export function Composer({ userId, name }: { userId: string; name: string }) {
         </p>
       )}
       <div className="composer-box">
-        <button type="button" className="icon-button" aria-label={texts.composer.attach} title={texts.composer.attach} disabled={images.length >= maxAttachments} onClick={() => picker.current?.click()}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label={texts.composer.attach}
+          title={texts.composer.attach}
+          disabled={images.length >= maxAttachments}
+          onClick={() => picker.current?.click()}
+        >
           <ImageIcon />
         </button>
         <input
@@ -144,7 +151,12 @@ function Attached({ userId }: { userId: string }) {
       {images.map((image) => (
         <li key={image.id}>
           <img src={image.url} alt={image.name} />
-          <button type="button" className="icon-button" aria-label={texts.composer.remove(image.name)} onClick={() => remove(userId, image.id)}>
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={texts.composer.remove(image.name)}
+            onClick={() => remove(userId, image.id)}
+          >
             <CloseIcon />
           </button>
         </li>

@@ -32,7 +32,9 @@ export function ConversationHead({ userId, person }: { userId: string; person: P
         <>
           <Avatar id={userId} name={person.fullName} picture={person.profilePic} size="small" dot />
           <div className="pane-head-text">
-            <h1 tabIndex={-1} data-focus={focus}>{person.fullName}</h1>
+            <h1 tabIndex={-1} data-focus={focus}>
+              {person.fullName}
+            </h1>
             <Doing userId={userId} name={person.fullName} />
           </div>
         </>

@@ -36,7 +36,13 @@ export function ConversationPage({ userId }: { userId: string }) {
 
   const messages = conversation?.messages;
   const bubbles = useMemo(
-    () => timeline(messages ?? [], outbox.filter((item) => item.receiverId === userId), me, times.dayKey),
+    () =>
+      timeline(
+        messages ?? [],
+        outbox.filter((item) => item.receiverId === userId),
+        me,
+        times.dayKey,
+      ),
     [messages, outbox, me, userId],
   );
 

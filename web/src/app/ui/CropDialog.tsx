@@ -65,7 +65,14 @@ export function CropDialog({ url, size, onUse, onCancel }: Props) {
       </div>
       <label className="zoom">
         <span>{texts.profile.zoom}</span>
-        <input type="range" min={1} max={maxZoom} step={0.01} value={crop.zoom} onChange={(event) => zoomTo(() => Number(event.target.value))} />
+        <input
+          type="range"
+          min={1}
+          max={maxZoom}
+          step={0.01}
+          value={crop.zoom}
+          onChange={(event) => zoomTo(() => Number(event.target.value))}
+        />
       </label>
       {error !== undefined && (
         <p className="callout bad" role="alert">

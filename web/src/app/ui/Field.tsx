@@ -38,7 +38,11 @@ export function Field({ label, hint, error, type = 'text', ...input }: Props) {
         )}
       </div>
       {note !== undefined && (
-        <p id={`${id}-note`} className={error === undefined ? 'field-hint' : 'field-error'} role={error === undefined ? undefined : 'alert'}>
+        <p
+          id={`${id}-note`}
+          className={error === undefined ? 'field-hint' : 'field-error'}
+          role={error === undefined ? undefined : 'alert'}
+        >
           {note}
         </p>
       )}

@@ -90,7 +90,10 @@ export function MessageList({ userId, name, conversation, bubbles }: Props) {
       </div>
     );
   }
-  const fresh = leftAt === undefined ? 0 : bubbles.slice(bubbles.findIndex((bubble) => bubble.key === leftAt) + 1).filter((bubble) => !bubble.mine).length;
+  const fresh =
+    leftAt === undefined
+      ? 0
+      : bubbles.slice(bubbles.findIndex((bubble) => bubble.key === leftAt) + 1).filter((bubble) => !bubble.mine).length;
   return (
     <div className="messages-frame">
       {conversation.olderStatus === 'loading' && <div className="older" role="status" aria-label={texts.conversation.olderLoading} />}
@@ -112,7 +115,15 @@ export function MessageList({ userId, name, conversation, bubbles }: Props) {
             </button>
           </p>
         )}
-        <Virtualizer ref={list} scrollRef={scroller} data={bubbles} shift={prepended} onScroll={scrolled} onResize={resized} bufferSize={600}>
+        <Virtualizer
+          ref={list}
+          scrollRef={scroller}
+          data={bubbles}
+          shift={prepended}
+          onScroll={scrolled}
+          onResize={resized}
+          bufferSize={600}
+        >
           {(bubble, index) => (
             <MessageRow
               key={bubble.key}

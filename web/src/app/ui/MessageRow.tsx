@@ -41,9 +41,7 @@ export const MessageRow = memo(function MessageRow({ bubble, name, now, isFirst,
           )}
         </div>
         {(bubble.endsGroup || state !== 'sent') && (
-          <p className="message-foot">
-            {state === 'failed' ? <Failed bubble={bubble} /> : <Foot bubble={bubble} />}
-          </p>
+          <p className="message-foot">{state === 'failed' ? <Failed bubble={bubble} /> : <Foot bubble={bubble} />}</p>
         )}
       </article>
     </div>
@@ -86,7 +84,9 @@ function Foot({ bubble: { mine, at, state } }: { bubble: Bubble }) {
       {mine && (
         <span className={`state state-${state}`} title={state === 'sent' ? sent : state === 'waiting' ? waiting : sending}>
           {state === 'sent' ? <CheckIcon /> : <ClockIcon />}
-          <span className={state === 'waiting' ? 'state-words' : 'visually-hidden'}>{state === 'sent' ? sent : state === 'waiting' ? waiting : sending}</span>
+          <span className={state === 'waiting' ? 'state-words' : 'visually-hidden'}>
+            {state === 'sent' ? sent : state === 'waiting' ? waiting : sending}
+          </span>
         </span>
       )}
     </>

@@ -72,15 +72,17 @@ function useDirectoryPages(query: string) {
     abort.current?.abort();
     const { signal } = (abort.current = new AbortController());
     setPages({ ...before, status: 'loading' });
-    api.contacts({ limit: pageSize, ...(query !== '' && { q: query }), ...(before.next !== undefined && { cursor: before.next }) }, signal).then(
-      ({ items, next }) => {
-        usePeople.getState().met(items);
-        setPages({ status: 'ready', people: [...before.people, ...items], next, error: undefined });
-      },
-      (error: unknown) => {
-        if (!signal.aborted) setPages({ ...before, status: 'failed', error: wordsFor(error) });
-      },
-    );
+    api
+      .contacts({ limit: pageSize, ...(query !== '' && { q: query }), ...(before.next !== undefined && { cursor: before.next }) }, signal)
+      .then(
+        ({ items, next }) => {
+          usePeople.getState().met(items);
+          setPages({ status: 'ready', people: [...before.people, ...items], next, error: undefined });
+        },
+        (error: unknown) => {
+          if (!signal.aborted) setPages({ ...before, status: 'failed', error: wordsFor(error) });
+        },
+      );
   };
 
   useEffect(() => {

@@ -19,7 +19,9 @@ export function SettingsForm() {
     set({ notifications: answer === 'granted' });
   };
 
-  const problem = { missing: profile.notificationsMissing, denied: profile.notificationsDenied, granted: undefined, default: undefined }[permission];
+  const problem = { missing: profile.notificationsMissing, denied: profile.notificationsDenied, granted: undefined, default: undefined }[
+    permission
+  ];
   return (
     <section className="settings" aria-labelledby="settings-title">
       <h2 id="settings-title">{profile.settings}</h2>

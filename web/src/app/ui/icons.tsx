@@ -25,7 +25,9 @@ export const SearchIcon = icon(
     <path d="M16 16l4.5 4.5" />
   </>,
 );
-export const ComposeIcon = icon(<path d="M12 5H7a3 3 0 00-3 3v9a3 3 0 003 3h9a3 3 0 003-3v-5 M10 14l1-3.5L18.5 3a1.8 1.8 0 012.5 2.5L13.5 13z" />);
+export const ComposeIcon = icon(
+  <path d="M12 5H7a3 3 0 00-3 3v9a3 3 0 003 3h9a3 3 0 003-3v-5 M10 14l1-3.5L18.5 3a1.8 1.8 0 012.5 2.5L13.5 13z" />,
+);
 export const CloseIcon = icon(<path d="M6 6l12 12M18 6L6 18" />);
 export const DownIcon = icon(<path d="M12 5v13M6 12.5l6 6 6-6" />);
 export const EyeIcon = icon(
@@ -34,7 +36,9 @@ export const EyeIcon = icon(
     <circle cx="12" cy="12" r="2.8" />
   </>,
 );
-export const EyeOffIcon = icon(<path d="M4 4l16 16 M9.5 5.9A9 9 0 0112 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 01-3 3.7 M6 7.5A16 16 0 002.5 12S6 18.5 12 18.5a9 9 0 004-1" />);
+export const EyeOffIcon = icon(
+  <path d="M4 4l16 16 M9.5 5.9A9 9 0 0112 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 01-3 3.7 M6 7.5A16 16 0 002.5 12S6 18.5 12 18.5a9 9 0 004-1" />,
+);
 export const ClockIcon = icon(
   <>
     <circle cx="12" cy="12" r="8.5" />
