@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""sbom-check.py FILE [COUNT]: fails if it isn't a CycloneDX document that names hubbub and more than COUNT (100) crates, each once,
-with version, licence and (if it comes from a registry) checksum, and whose dependencies all exist."""
+"""sbom-check.py FILE [COUNT]: fails if it isn't a CycloneDX document that names hubbub, more than COUNT (100) crates and the packages of
+the web client, each once, with version, licence and (if it comes from a registry) checksum, and whose dependencies all exist."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ if len(known) != len(refs):
     faults.append("a component stands twice")
 required = [c for c in components if c.get("scope") == "required"]
 if len(required) <= least:
-    faults.append(f"{len(required)} crates in the binary, expected more than {least}")
+    faults.append(f"{len(required)} components in the binary, expected more than {least}")
 own = {c["name"] for c in components if c["name"] in ("hubbub", "migrations")}
 if own != {"hubbub", "migrations"} or bom["metadata"]["component"]["name"] != "hubbub":
     faults.append("hubbub itself is missing")
@@ -28,7 +28,7 @@ for c in components:
     if c["name"] not in own and not c.get("hashes"):
         faults.append(f"{c['name']}: no checksum")
 named = {c["name"] for c in required}
-for name in ("axum", "tokio", "socketioxide", "fred", "sqlx-postgres", "rustls"):
+for name in ("axum", "tokio", "socketioxide", "fred", "sqlx-postgres", "rustls", "react", "socket.io-client"):
     if name not in named:
         faults.append(f"{name} is linked in, and not named")
 for entry in bom.get("dependencies", []):
@@ -37,4 +37,4 @@ for entry in bom.get("dependencies", []):
             faults.append(f"{ref}: a dependency that is no component")
 if faults:
     sys.exit("\n".join(f"{sys.argv[1]}: {fault}" for fault in faults))
-print(f"{sys.argv[1]}: {len(required)} crates in the binary, {len(components) - len(required)} that built it")
+print(f"{sys.argv[1]}: {len(required)} crates and packages in the binary, {len(components) - len(required)} that built it")

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """sbom.py [TARGET]: prints a CycloneDX 1.6 bill of materials of the hubbub binary: every crate that is linked into it, by the lock
-file, and (with the scope "excluded") the crates that only helped to build it. Needs Cargo and nothing from the network that a build
+file, the npm packages in its web client, and (with the scope "excluded") the crates that only helped to build it. Needs Cargo and nothing from the network that a build
 did not need already. TARGET is the platform, or else the compiler's own."""
 
+import base64
 import hashlib
 import json
 import os
@@ -55,6 +56,25 @@ def component(package, kind, scope, checksum):
     return made
 
 
+def npm_packages(folder):
+    """What went into the web client, as its build has written down; nothing if the hub is built without it."""
+    path = os.path.join(folder, "web", "dist", "packages.json")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        packages = json.load(file)
+    made = []
+    for package in packages:
+        # A scope's @ is part of the name, and must not look like that before the version.
+        purl = f"pkg:npm/{package['name'].replace('@', '%40')}@{package['version']}"
+        algorithm, digest = package["integrity"].split("-", 1)
+        hashes = [{"alg": algorithm.upper().replace("SHA", "SHA-"), "content": base64.b64decode(digest).hex()}]
+        licenses = [{"expression": package["license"]}]
+        made.append({"type": "library", "bom-ref": purl, "name": package["name"], "version": package["version"], "purl": purl,
+                     "scope": "required", "licenses": licenses, "hashes": hashes})
+    return made
+
+
 def main():
     target = sys.argv[1] if len(sys.argv) > 1 else ""
     if not target:
@@ -88,6 +108,10 @@ def main():
         }
         refs = sorted(f"pkg:cargo/{name}@{version}" for name, version in needs & (linked | built))
         dependencies.append({"ref": f"pkg:cargo/{key[0]}@{key[1]}", "dependsOn": refs})
+
+    for made in npm_packages(metadata["workspace_root"]):
+        components.append(made)
+        dependencies.append({"ref": made["bom-ref"], "dependsOn": []})
 
     # The same lock file gives the same document: its number comes from the contents, its date from whoever builds reproducibly.
     now = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
