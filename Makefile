@@ -71,7 +71,7 @@ soak: services ## the same for SECONDS=300 or as long as you like; adds up in do
 	cd tests/client && HUBBUB_BIN=$(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/release/hubbub) node faults/soak.mjs
 
 .PHONY: image
-image: ## build the container image localhost/hubbub:ci and its SBOM (BASE=debian: without a registry; HUBBUB_BIN=)
+image: web ## build the container image localhost/hubbub:ci and its SBOM (BASE=debian: without a registry; HUBBUB_BIN=)
 	$(if $(HUBBUB_BIN),,$(CARGO) build --release)
 	tests/deploy/image.sh
 
@@ -93,7 +93,7 @@ test-monitoring: services ## run every query of rules and dashboard on a Prometh
 	HUBBUB_BIN=$(binary) tests/deploy/monitoring/live.sh
 
 .PHONY: test-deploy
-test-deploy: services ## build the image, run three pods of it behind HAProxy, and restart them all under load (root)
+test-deploy: services web ## build the image, run three pods of it behind HAProxy, and restart them all under load (root)
 	$(if $(HUBBUB_BIN),,$(CARGO) build)
 	BASE=debian HUBBUB_BIN=$(binary) tests/deploy/image.sh
 	node --test --test-reporter=spec tests/deploy/image.test.mjs
