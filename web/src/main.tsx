@@ -4,6 +4,7 @@ import './app/styles/base.css';
 import './app/styles/controls.css';
 import './app/styles/shell.css';
 import './app/styles/conversation.css';
+import './app/styles/photos.css';
 import './app/styles/composer.css';
 import './app/styles/pages.css';
 import './app/styles/dialogs.css';

@@ -42,5 +42,5 @@ test('the bytes of a data URL are counted without its padding', () => {
 test('the box of an image has its shape within bounds', () => {
   expect(boxRatio({ width: 400, height: 300 })).toBeCloseTo(4 / 3);
   expect(boxRatio({ width: 4000, height: 3 })).toBe(2.2);
-  expect(boxRatio({ width: 3, height: 4000 })).toBe(0.6);
+  expect(boxRatio({ width: 3, height: 4000 })).toBe(0.8);
 });

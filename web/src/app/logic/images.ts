@@ -47,5 +47,5 @@ export function dataUrlBytes(url: string): number {
 
 /** The shape of the box of an image: its own, within bounds so that a bubble is neither a line nor a tower. */
 export function boxRatio({ width, height }: Size): number {
-  return Math.min(2.2, Math.max(0.6, width / height));
+  return Math.min(2.2, Math.max(0.8, width / height));
 }

@@ -57,6 +57,9 @@ export function ConversationPage({ userId }: { userId: string }) {
     event.preventDefault();
     setDragging(true);
   };
+  const away = ({ currentTarget, relatedTarget }: DragEvent) => {
+    if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) setDragging(false);
+  };
   const drop = (event: DragEvent) => {
     setDragging(false);
     if (!hasFiles(event)) return;
@@ -66,30 +69,44 @@ export function ConversationPage({ userId }: { userId: string }) {
 
   if (userId === me || (missing === 'unknown' && person === undefined)) return <Nobody />;
   const name = person?.fullName ?? '';
-  const failed = missing !== undefined && missing !== 'unknown' && person === undefined ? missing.error : undefined;
+  const notFound = missing !== undefined && missing !== 'unknown' && person === undefined ? missing.error : undefined;
+  const error = notFound ?? (conversation?.status === 'failed' ? conversation.error : undefined);
+  const retry = () => {
+    void open(userId);
+    if (notFound !== undefined) void find(userId);
+  };
   return (
-    <div className="conversation" onKeyDown={leave} onDragOver={over} onDrop={drop} onDragLeave={() => setDragging(false)}>
+    <div className="conversation" onKeyDown={leave} onDragOver={over} onDrop={drop} onDragLeave={away}>
       <ConversationHead userId={userId} person={person} />
-      {failed !== undefined || conversation?.status === 'failed' ? (
-        <div className="messages-center">
-          <Failure
-            title={texts.conversation.failed}
-            retry={() => {
-              void open(userId);
-              if (failed !== undefined) void find(userId);
-            }}
-          >
-            {failed ?? conversation?.error}
-          </Failure>
-        </div>
-      ) : conversation === undefined || conversation.status === 'loading' ? (
-        <BubbleSkeletons />
-      ) : (
+      {error !== undefined && <NotLoaded reason={error} retry={retry} alone={bubbles.length === 0} />}
+      {error === undefined && (conversation === undefined || conversation.status === 'loading') && <BubbleSkeletons />}
+      {conversation !== undefined && (conversation.status === 'ready' || (error !== undefined && bubbles.length > 0)) && (
         <MessageList userId={userId} name={name} conversation={conversation} bubbles={bubbles} />
       )}
       <Composer userId={userId} name={name} />
       {dragging && <div className="drop-here">{texts.composer.drop}</div>}
     </div>
+  );
+}
+
+/** What is on its way stays in sight even if the history can't be loaded. */
+function NotLoaded({ reason, retry, alone }: { reason: string; retry: () => void; alone: boolean }) {
+  if (alone) {
+    return (
+      <div className="messages-center">
+        <Failure title={texts.conversation.failed} retry={retry}>
+          {reason}
+        </Failure>
+      </div>
+    );
+  }
+  return (
+    <p className="callout bad not-loaded" role="alert">
+      {texts.conversation.failed} {reason}{' '}
+      <button type="button" className="text-button" onClick={retry}>
+        {texts.retry}
+      </button>
+    </p>
   );
 }
 

@@ -130,7 +130,7 @@ export function MessageList({ userId, name, conversation, bubbles }: Props) {
               bubble={bubble}
               name={name}
               now={now}
-              isFirst={index === 0 && conversation.older === undefined}
+              isFirst={index === 0 && conversation.status === 'ready' && conversation.older === undefined}
               isLast={index === bubbles.length - 1}
               isNewFrom={newFrom !== undefined && bubble.id === newFrom}
             />
