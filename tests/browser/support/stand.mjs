@@ -32,15 +32,15 @@ class Stand {
   nodes = [];
   #cleanUp = [];
 
-  async start({ count, postgres, balanced }) {
+  async start({ count, postgres = false, balanced = false, env: own = {} }) {
     this.folder = await mkdtemp(join(tmpdir(), 'hubbub-browser-'));
     this.#cleanUp.push(() => rm(this.folder, { recursive: true, force: true }));
-    let env = COMMON;
+    let env = { ...COMMON, ...own };
     if (postgres) {
       const cluster = await freshCluster(this.folder);
       this.#cleanUp.push(cluster.drop);
       this.database = cluster.env.DATABASE_URL;
-      env = { ...COMMON, ...cluster.env };
+      env = { ...env, ...cluster.env };
     }
     this.nodes = await Promise.all(Array.from({ length: count }, () => Node.start(env, this.folder)));
     this.url = this.nodes[0].url;
@@ -66,13 +66,13 @@ function stand(options) {
 }
 
 /** A node alone, with SQLite. */
-export const oneNode = () => stand({ count: 1, postgres: false, balanced: false });
+export const oneNode = () => stand({ count: 1 });
 
-/** A node with PostgreSQL, for what is put into the database in bulk or changed there. */
-export const oneNodeWithPostgres = () => stand({ count: 1, postgres: true, balanced: false });
+/** A node with PostgreSQL, for what is put into the database in bulk or changed there. `env` are settings of its own. */
+export const oneNodeWithPostgres = (env) => stand({ count: 1, postgres: true, env });
 
 /** Two nodes with PostgreSQL and Redis, each at its own address. */
-export const twoNodes = () => stand({ count: 2, postgres: true, balanced: false });
+export const twoNodes = () => stand({ count: 2, postgres: true });
 
 /** Two nodes with PostgreSQL and Redis behind HAProxy, which keeps each browser on its node. */
 export const twoNodesBehindHAProxy = () => stand({ count: 2, postgres: true, balanced: true });
