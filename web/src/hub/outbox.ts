@@ -138,7 +138,6 @@ export class Outbox {
     clearTimeout(this.#timer);
     if (!this.#runs) return;
     const now = Date.now();
-    let free = AT_ONCE - this.#entries.filter(({ attempt }) => attempt).length;
     let next = Infinity;
     const receivers = new Set<string>();
     for (const entry of [...this.#entries]) {
@@ -149,12 +148,13 @@ export class Outbox {
       if (entry.attempt) continue;
       const due = Math.max(entry.due, this.#pause);
       if (due > now) next = Math.min(next, due);
-      else if (free > 0) {
-        free -= 1;
-        void this.#attempt(entry);
-      }
+      else if (this.#requests < AT_ONCE) void this.#attempt(entry);
     }
     if (next < Infinity) this.#timer = setTimeout(() => this.#work(), next - now);
+  }
+
+  get #requests(): number {
+    return this.#entries.filter(({ attempt }) => attempt).length;
   }
 
   async #attempt(entry: Entry): Promise<void> {

@@ -75,7 +75,8 @@ test('without a hub the error is of the network', async () => {
 });
 
 test('what a proxy says instead of the hub is an error in words, too, and says when to come again', async () => {
-  vi.spyOn(globalThis, 'fetch').mockResolvedValueOnce(new Response('<h1>Bad gateway</h1>', { status: 502, headers: { 'retry-after': '7' } }));
+  const answer = new Response('<h1>Bad gateway</h1>', { status: 502, headers: { 'retry-after': '7' } });
+  vi.spyOn(globalThis, 'fetch').mockResolvedValueOnce(answer);
   const error = await failure(alice.api.me());
   expect(error).toMatchObject({ status: 502, code: 'http.502', retryAfter: 7 });
   expect((error as Error).message).toContain('502');

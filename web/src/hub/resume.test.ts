@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { TestNode } from './testing/node';
 import { closeTabs, Person, Tab, TestStorage } from './testing/people';
 import { Proxy } from './testing/proxy';
@@ -17,9 +17,9 @@ beforeAll(async () => {
 
 afterAll(() => node.stop());
 
-async function people(): Promise<void> {
+beforeEach(async () => {
   [alice, bob, network] = await Promise.all([Person.signsUp(node.url, 'Alice'), Person.signsUp(node.url, 'Bob'), Proxy.to(node.url)]);
-}
+});
 
 afterEach(() => {
   closeTabs();
@@ -27,7 +27,6 @@ afterEach(() => {
 });
 
 test('what was sent while the network was away follows when it is back, once and in order', async () => {
-  await people();
   const tab = await Tab.opens(network.url, bob);
   await alice.sends(bob, 'seen');
   await tab.shows('seen');
@@ -47,7 +46,6 @@ test('what was sent while the network was away follows when it is back, once and
 });
 
 test('it is catching up until everything that was missed has been told', async () => {
-  await people();
   const storage = new TestStorage();
   const before = await Tab.opens(node.url, bob, { storage });
   await alice.sends(bob, 'seen');
@@ -66,7 +64,6 @@ test('it is catching up until everything that was missed has been told', async (
 });
 
 test('it comes back by itself after a connection that broke', async () => {
-  await people();
   const tab = await Tab.opens(network.url, bob);
   network.drop();
   await tab.is('connecting');
@@ -77,8 +74,21 @@ test('it comes back by itself after a connection that broke', async () => {
   await tab.shows('while it was away');
 });
 
+test('where WebSockets are blocked it polls, and misses nothing either', async () => {
+  network.takesWebSockets = false;
+  const tab = await Tab.opens(network.url, bob);
+  await alice.sends(bob, 'one');
+  await tab.shows('one');
+  network.cut();
+  await tab.is('offline');
+  await alice.sends(bob, 'two');
+  network.heal();
+  tab.hub.reconnect();
+
+  await tab.shows('one', 'two');
+});
+
 test('a reload goes on where the page was: nothing is missing, and nothing comes again', async () => {
-  await people();
   const storage = new TestStorage();
   const before = await Tab.opens(node.url, bob, { storage });
   await alice.sends(bob, 'before');
@@ -95,7 +105,6 @@ test('a reload goes on where the page was: nothing is missing, and nothing comes
 });
 
 test('a page that showed nothing yet has a position, too', async () => {
-  await people();
   const storage = new TestStorage();
   const before = await Tab.opens(node.url, bob, { storage });
   await until(() => storage.values.has(`hubbub:${bob.id}:position`), 'a position is kept');
@@ -109,7 +118,6 @@ test('a page that showed nothing yet has a position, too', async () => {
 });
 
 test('who missed more than is told again is told to load everything anew, and goes on from there', async () => {
-  await people();
   const storage = new TestStorage();
   const before = await Tab.opens(node.url, bob, { storage });
   await alice.sends(bob, 'seen');
@@ -129,7 +137,6 @@ test('who missed more than is told again is told to load everything anew, and go
 });
 
 test('a position beyond the log, of a database that was restored, is replaced by a lower one', async () => {
-  await people();
   const storage = new TestStorage([[`hubbub:${bob.id}:position`, '1.77']]);
 
   const tab = await Tab.opens(node.url, bob, { storage });
@@ -141,7 +148,6 @@ test('a position beyond the log, of a database that was restored, is replaced by
 });
 
 test('of two tabs each shows everything once, and the newer position is kept', async () => {
-  await people();
   const storage = new TestStorage();
   const slow = await Tab.opens(network.url, bob, { storage });
   const fast = await Tab.opens(node.url, bob, { storage });
@@ -159,7 +165,6 @@ test('of two tabs each shows everything once, and the newer position is kept', a
 });
 
 test('a session that was ended elsewhere ends the connection for good', async () => {
-  await people();
   const tab = await Tab.opens(node.url, bob);
 
   await bob.api.logOut();
@@ -173,7 +178,6 @@ test('a session that was ended elsewhere ends the connection for good', async ()
 });
 
 test('another session of the same person lives on', async () => {
-  await people();
   const other = await bob.logsIn(node.url);
   const [tab, ending] = await Promise.all([Tab.opens(node.url, other), Tab.opens(node.url, bob)]);
 
@@ -185,7 +189,6 @@ test('another session of the same person lives on', async () => {
 });
 
 test('a session that is no good is not tried again', async () => {
-  await people();
   const tab = new Tab(node.url, bob, { token: 'nonsense' });
   tab.hub.start();
 
@@ -195,7 +198,6 @@ test('a session that is no good is not tried again', async () => {
 });
 
 test('a session that is somebody else’s by now shows nothing of theirs', async () => {
-  await people();
   await alice.sends(bob, 'for Bob only');
   const tab = new Tab(node.url, alice, { token: bob.token });
   tab.hub.start();
@@ -207,7 +209,6 @@ test('a session that is somebody else’s by now shows nothing of theirs', async
 });
 
 test('a stopped tab hears nothing more, and can start again', async () => {
-  await people();
   const tab = await Tab.opens(node.url, bob);
   tab.hub.stop();
   await alice.sends(bob, 'meanwhile');

@@ -47,7 +47,10 @@ export class Tabs {
     locks()?.request(this.#name(this.id), () => held).catch(() => undefined);
   }
 
-  /** Says that this tab lives, or that it is there but has left. Two tabs that say so at the same moment may undo each other's word, until they say it again. */
+  /**
+   * Says that this tab lives, or that it is there but has left. Two tabs that say so at the same moment may undo each other's word,
+   * until they say it again.
+   */
   assert(): void {
     this.#write({ ...this.#beats(), [this.id]: this.#timer === undefined ? 0 : Date.now() });
   }

@@ -1,5 +1,6 @@
 // People with accounts, and the tabs that they open.
-import { Api, Hub, type Connection, type HubEvents, type HubOptions, type Message, type Outgoing, type ReadMark, type UserPresence } from '..';
+import { Api, Hub } from '..';
+import type { Connection, HubEvents, HubOptions, Message, Outgoing, ReadMark, UserPresence } from '..';
 import { until } from './wait';
 
 /** A storage as a browser has it, for one test. */
@@ -140,6 +141,6 @@ export class Tab {
   }
 
   emptied(): Promise<void> {
-    return until(() => this.hub.outbox.length === 0, `an empty outbox`);
+    return until(() => this.hub.outbox.length === 0, 'an empty outbox');
   }
 }

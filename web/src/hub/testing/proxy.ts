@@ -9,6 +9,8 @@ export class Proxy {
   readonly #stalled = new WeakSet<Socket>();
   /** A line that is put into the head of the first request of each connection. */
   header: string | undefined;
+  /** Whether WebSockets are let through. */
+  takesWebSockets = true;
   url = '';
 
   private constructor(port: number) {
@@ -63,13 +65,19 @@ export class Proxy {
     }
     const server = connect(this.#port, '127.0.0.1');
     const { header } = this;
-    if (header !== undefined) client.once('data', (data) => client.unshift(data.toString('latin1').replace('\r\n', `\r\n${header}\r\n`), 'latin1'));
+    if (header !== undefined) {
+      const withHeader = (head: Buffer): string => head.toString('latin1').replace('\r\n', `\r\n${header}\r\n`);
+      client.once('data', (head) => client.unshift(withHeader(head), 'latin1'));
+    }
     for (const [end, other] of [
       [client, server],
       [server, client],
     ] as const) {
       this.#connections.add(end);
-      end.on('data', (data) => this.#stalled.has(end) || other.write(data));
+      end.on('data', (data) => {
+        if (!this.takesWebSockets && /^upgrade: websocket/im.test(data.toString('latin1'))) end.destroy();
+        else if (!this.#stalled.has(end)) other.write(data);
+      });
       end.on('error', () => other.destroy());
       end.on('close', () => {
         this.#connections.delete(end);
