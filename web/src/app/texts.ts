@@ -63,7 +63,7 @@ export const en = {
   },
   connection: {
     connecting: 'Connecting…',
-    offline: 'You are offline. What you write is sent when the connection is back.',
+    offline: 'You are offline. Messages will wait.',
     catchingUp: 'Catching up…',
     now: 'Connect now',
   },

@@ -13,11 +13,11 @@ interface Props {
   size: Size;
   /** Answers what went wrong, if anything. */
   onUse: (crop: Crop) => Promise<string | undefined>;
-  onCancel: () => void;
+  onClose: () => void;
 }
 
 /** Lets one move and zoom a picture behind a round window. */
-export function CropDialog({ url, size, onUse, onCancel }: Props) {
+export function CropDialog({ url, size, onUse, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   const [crop, setCrop] = useState(centred);
@@ -43,12 +43,14 @@ export function CropDialog({ url, size, onUse, onCancel }: Props) {
   };
   const use = async () => {
     setBusy(true);
-    setError(await onUse(crop));
+    const problem = await onUse(crop);
+    setError(problem);
     setBusy(false);
+    if (problem === undefined) dialog.current?.close();
   };
 
   return (
-    <dialog ref={dialog} className="dialog" aria-labelledby={`${id}-title`} onClose={onCancel}>
+    <dialog ref={dialog} className="dialog" aria-labelledby={`${id}-title`} onClose={onClose}>
       <h2 id={`${id}-title`}>{texts.profile.cropTitle}</h2>
       <div
         className="crop"

@@ -16,6 +16,7 @@ interface Picked {
 /** My picture, and how to change it: pick, crop, use. */
 export function PictureForm({ me }: { me: Self }) {
   const updateProfile = useSession((session) => session.updateProfile);
+  const button = useRef<HTMLButtonElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const [picked, setPicked] = useState<Picked>();
   const [error, setError] = useState<string>();
@@ -32,6 +33,7 @@ export function PictureForm({ me }: { me: Self }) {
     picked.bitmap.close();
     URL.revokeObjectURL(picked.url);
     setPicked(undefined);
+    button.current?.focus();
   };
   /** Answers what went wrong, in words. */
   const use = async (crop: Crop): Promise<string | undefined> => {
@@ -40,7 +42,6 @@ export function PictureForm({ me }: { me: Self }) {
     if (profilePic === undefined) return texts.profile.notAnImage;
     try {
       await updateProfile({ profilePic });
-      drop();
       return undefined;
     } catch (failure) {
       return wordsFor(failure);
@@ -51,7 +52,7 @@ export function PictureForm({ me }: { me: Self }) {
     <div className="picture-form">
       <Avatar id={me._id} name={me.fullName} picture={me.profilePic} size="huge" />
       <div>
-        <button type="button" className="button" onClick={() => picker.current?.click()}>
+        <button ref={button} type="button" className="button" onClick={() => picker.current?.click()}>
           {me.profilePic === '' ? texts.profile.choose : texts.profile.change}
         </button>
         <input
@@ -71,7 +72,7 @@ export function PictureForm({ me }: { me: Self }) {
           </p>
         )}
       </div>
-      {picked !== undefined && <CropDialog url={picked.url} size={picked.bitmap} onUse={use} onCancel={drop} />}
+      {picked !== undefined && <CropDialog url={picked.url} size={picked.bitmap} onUse={use} onClose={drop} />}
     </div>
   );
 }
