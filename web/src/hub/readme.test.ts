@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { chat } from './testing/example';
 import { TestNode } from './testing/node';
 import { Person, TestStorage } from './testing/people';
@@ -7,6 +7,17 @@ import { Proxy } from './testing/proxy';
 import { until } from './testing/wait';
 
 vi.setConfig({ testTimeout: 20_000 });
+
+let node: TestNode;
+
+beforeAll(async () => {
+  node = await TestNode.start();
+});
+
+afterAll(async () => {
+  vi.unstubAllGlobals();
+  await node.stop();
+});
 
 test('the example of the README is the one that is compiled and run here', async () => {
   const [readme, example] = await Promise.all(
@@ -16,7 +27,6 @@ test('the example of the README is the one that is compiled and run here', async
 });
 
 test('the example of the README shows what there is, and chats', async () => {
-  const node = await TestNode.start();
   const [alice, bob, network] = await Promise.all([
     Person.signsUp(node.url, 'Alice'),
     Person.signsUp(node.url, 'Bob'),
@@ -39,7 +49,5 @@ test('the example of the README shows what there is, and chats', async () => {
 
   await until(() => shown.size === 2, 'both messages');
   expect([...shown.values()]).toEqual(['hello Alice', 'hello Bob']);
-  vi.unstubAllGlobals();
   network.close();
-  await node.stop();
 });

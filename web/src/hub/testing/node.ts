@@ -8,6 +8,11 @@ import { within } from './wait';
 
 const binary = resolve(process.env['HUBBUB_BIN'] ?? '../target/debug/hubbub');
 
+const running = new Set<ChildProcess>();
+
+// Whatever ends the tests, no hub outlives them.
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 export class TestNode {
   readonly #folder: string;
   readonly #env: Record<string, string>;
@@ -22,7 +27,12 @@ export class TestNode {
   /** Starts a hub; resolves when it listens. `env` changes its settings. */
   static async start(env: Record<string, string> = {}): Promise<TestNode> {
     const node = new TestNode(await mkdtemp(join(tmpdir(), 'hubtest-')), env);
-    await node.#start();
+    try {
+      await node.#start();
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
     return node;
   }
 
@@ -39,6 +49,8 @@ export class TestNode {
     };
     const child = spawn(binary, ['serve'], { cwd: this.#folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     const log: string[] = [];
     createInterface(child.stderr).on('line', (line) => {
       log.push(line);
@@ -58,7 +70,7 @@ export class TestNode {
   /** Ends the process, and removes its data. */
   async stop(): Promise<void> {
     const child = this.#child;
-    if (child?.exitCode === null) {
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const ended = new Promise((done) => child.once('exit', done));
       child.kill('SIGKILL');
       await within(ended, 'the hub ends');
