@@ -6,6 +6,9 @@ const typingFor = 6000;
 /** Who left the screen is watched for a while longer: scrolling back and forth costs nothing then. */
 const unwatchAfter = 5000;
 
+/** How many people's presence is remembered; what was told longest ago is forgotten first, unless it is on the screen. */
+const maxKnown = 5000;
+
 interface PresenceState {
   presence: ReadonlyMap<string, UserPresence>;
   /** We are cut off: what was known may be true no longer. */
@@ -26,7 +29,14 @@ export const usePresence = create<PresenceState>()((set, get) => ({
   typing: new Set(),
   changed: (people) => {
     const presence = new Map(get().presence);
-    for (const person of people) presence.set(person.userId, person);
+    for (const person of people) {
+      presence.delete(person.userId);
+      presence.set(person.userId, person);
+    }
+    for (const id of presence.keys()) {
+      if (presence.size <= maxKnown) break;
+      if (!watched.has(id)) presence.delete(id);
+    }
     set({ presence });
   },
   typed: (userId) => {

@@ -47,7 +47,7 @@ export function ConversationPage({ userId }: { userId: string }) {
   );
 
   const leave = (event: KeyboardEvent) => {
-    if (event.key !== 'Escape' || event.defaultPrevented) return;
+    if (event.key !== 'Escape' || event.defaultPrevented || event.nativeEvent.isComposing) return;
     if (narrow) go({ page: 'conversations' });
     else if (event.target instanceof HTMLElement) event.target.blur();
   };
