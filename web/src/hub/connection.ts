@@ -83,7 +83,7 @@ export class Connection {
       autoConnect: false,
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
-      withCredentials: true,
+      withCredentials: token === undefined,
       // Always with a position, even none: the hub then says whose session it is not, and that what came before must be loaded.
       auth: (say) => say({ presence: 'diff', user, since: position() ?? '', ...(token === undefined ? {} : { token }) }),
     });

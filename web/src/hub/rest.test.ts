@@ -69,6 +69,15 @@ test('errors have the hub’s words, a code and a status', async () => {
   expect(error).toMatchObject({ message: 'Invalid credentials', status: 400, code: 'auth.invalid_credentials' });
 });
 
+test('the cookie goes along, unless there is a token, which it would outdo', async () => {
+  const asked = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json({}));
+  await new Api().me();
+  await new Api({ url: node.url }).me();
+  await alice.api.me();
+  expect(asked.mock.calls.map(([, init]) => init?.credentials)).toEqual(['same-origin', 'include', 'omit']);
+  asked.mockRestore();
+});
+
 test('without a hub the error is of the network', async () => {
   const error = await failure(new Api({ url: 'http://127.0.0.1:1' }).me());
   expect(error).toMatchObject({ status: 0, code: 'network', message: 'The server cannot be reached. Check your connection.' });

@@ -133,11 +133,13 @@ export class Api {
     const headers = new Headers({ accept: 'application/json' });
     if (body !== undefined) headers.set('content-type', 'application/json');
     if (this.#token !== undefined) headers.set('authorization', `Bearer ${this.#token}`);
+    const reach = this.#url === '' ? 'same-origin' : 'include';
     const patience = AbortSignal.timeout(PATIENCE);
     const init: RequestInit = {
       method,
       headers,
-      credentials: this.#url === '' ? 'same-origin' : 'include',
+      // For the hub a cookie counts more than a token, and it may be somebody else's.
+      credentials: this.#token === undefined ? reach : 'omit',
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
     };
     if (body !== undefined) init.body = JSON.stringify(body);
