@@ -29,7 +29,6 @@ story('a message that is refused says why, and goes out when it is tried again',
   await failed.getByText(/^Not sent: .*\w{3}/).waitFor();
   await writes(page, 'I try once more');
   await failed.nth(1).waitFor();
-  assert.deepEqual(await alice.textsWith(bob).catch(() => ['Welcome']), ['Welcome']);
 
   await closes('NULL');
   await failed.first().getByRole('button', { name: 'Retry' }).click();
@@ -37,7 +36,7 @@ story('a message that is refused says why, and goes out when it is tried again',
   await failed.getByRole('button', { name: 'Discard' }).click();
   await failed.waitFor({ state: 'detached' });
   await shows(page, ['Welcome', 'Are you still there?']);
-  assert.deepEqual(await bob.textsWith(alice), ['Welcome', 'Are you still there?']);
+  await bob.has(alice, ['Welcome', 'Are you still there?']);
 
   await page.reload();
   await shows(page, ['Welcome', 'Are you still there?']);
@@ -57,7 +56,7 @@ story('a picture that the hub refuses is not sent, which the page says, and late
 
   await failed.getByRole('button', { name: 'Discard' }).click();
   await failed.waitFor({ state: 'detached' });
-  assert.deepEqual(await bob.textsWith(alice), ['A picture was to come']);
+  await bob.has(alice, ['A picture was to come']);
 });
 
 story('a text that is too long is not sent but kept, and the page says by how much', async ({ opens }) => {
@@ -65,7 +64,7 @@ story('a text that is too long is not sent but kept, and the page says by how mu
   const page = await conversation(opens, alice, bob);
 
   await composer(page).fill('🙂'.repeat(2_003));
-  await page.getByText('3 too many').waitFor();
+  await page.getByText(/^3 .*too many/).waitFor();
   await page.getByRole('alert').getByText('A message has at most 2,000 characters.').waitFor();
   await composer(page).press('Enter');
   assert.ok(await page.getByRole('button', { name: 'Send' }).isDisabled());
@@ -73,5 +72,5 @@ story('a text that is too long is not sent but kept, and the page says by how mu
   await composer(page).fill('🙂'.repeat(2_000));
   await composer(page).press('Enter');
   await shows(page, ['🙂'.repeat(2_000)]);
-  assert.deepEqual(await bob.textsWith(alice), ['🙂'.repeat(2_000)]);
+  await bob.has(alice, ['🙂'.repeat(2_000)]);
 });

@@ -1,6 +1,7 @@
 // People, by REST: for what is no part of the story that a test tells.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { until } from '../../client/faults/program.mjs';
 
 export const PASSWORD = 'correct horse';
 
@@ -33,6 +34,14 @@ export class Account {
   /** Everything that the two said, the oldest first. */
   async textsWith(other) {
     return (await this.asks('GET', `/api/messages/${other.id}`)).map(({ text }) => text);
+  }
+
+  /** Waits until the hub has taken in as many texts of the two as these, which must be these. */
+  async has(other, wanted, ms = 10_000) {
+    let stored;
+    const enough = async () => (stored = await this.textsWith(other)).length >= wanted.length;
+    await until(enough, ms, () => `${wanted.length} texts are stored, but ${JSON.stringify(stored)}`);
+    assert.deepEqual(stored, wanted);
   }
 }
 

@@ -22,8 +22,10 @@ export const composer = (page) => page.getByRole('textbox', { name: /^Message to
 
 export const log = (page) => page.getByRole('log', { name: /^Messages with/ });
 
-/** The banner that says what the connection is doing. */
-export const banner = (page) => page.locator('.banner[role=status]');
+const CUT_OFF = /You are offline|Connecting…|Catching up…/;
+
+/** What says that the connection isn't there; nothing while it is. */
+export const banner = (page) => page.getByRole('status').filter({ hasText: CUT_OFF });
 
 export async function opensConversation(page, name) {
   await row(page, name).click();
@@ -59,13 +61,13 @@ export async function isLive(page) {
 
 /** Writes down whatever the banner says from now on; answers how to read it. */
 export async function listensToBanner(page) {
-  await page.evaluate(() => {
+  await page.evaluate((words) => {
     const heard = (globalThis.heard = []);
     const note = () => {
-      const text = document.querySelector('.banner[role=status]')?.textContent ?? '';
-      if (text !== '' && heard.at(-1) !== text) heard.push(text);
+      const said = [...document.querySelectorAll('[role=status]')].map(({ textContent }) => new RegExp(words).exec(textContent)?.[0]).find(Boolean);
+      if (said !== undefined && heard.at(-1) !== said) heard.push(said);
     };
     new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
-  });
+  }, CUT_OFF.source);
   return () => page.evaluate(() => globalThis.heard);
 }
