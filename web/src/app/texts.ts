@@ -82,6 +82,7 @@ export const en = {
     you: 'You: ',
     typing: 'typing…',
     draft: 'Draft: ',
+    seen: (when: string) => `seen ${when}`,
     unread: (count: number) => plural(count, 'unread message', 'unread messages'),
     pick: 'Pick a conversation',
     pickHelp: 'Or start a new one with somebody from the directory.',

@@ -16,7 +16,9 @@ interface Props {
 export function ChatRow({ chat, current, now }: Props) {
   const { _id: userId, fullName, profilePic, lastMessage, unreadCount } = chat;
   useWatch(userId);
-  const online = usePresenceOf(userId)?.state === 'online';
+  const presence = usePresenceOf(userId);
+  const online = presence?.state === 'online';
+  const lastSeen = online ? null : presence?.lastSeen;
   const typing = usePresence((state) => state.typing.has(userId));
   const draft = useDrafts((state) => (current ? undefined : state.drafts[userId]));
   const mine = lastMessage.senderId !== userId;
@@ -27,6 +29,7 @@ export function ChatRow({ chat, current, now }: Props) {
         <span className="row-line">
           <span className="row-name">{fullName}</span>
           {online && <span className="visually-hidden">, {texts.presence.online},</span>}
+          {lastSeen && <span className="row-seen">{texts.list.seen(times.brief(lastSeen, now))}</span>}
           <time className="row-time" dateTime={lastMessage.createdAt}>
             {times.brief(lastMessage.createdAt, now)}
           </time>
