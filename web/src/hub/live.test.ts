@@ -1,34 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { TestNode } from './testing/node';
-import { closeTabs, Person, Tab } from './testing/people';
-import { Proxy } from './testing/proxy';
+import { expect, test, vi } from 'vitest';
+import { Person, Tab } from './testing/people';
+import { alice, bob, network, node, scene } from './testing/scene';
 import { until } from './testing/wait';
 
-vi.setConfig({ testTimeout: 20_000 });
-
-let node: TestNode;
-let alice: Person;
-let bob: Person;
-let network: Proxy;
-
-beforeAll(async () => {
-  node = await TestNode.start({
-    HUBBUB__PRESENCE__GRACE: '200ms',
-    HUBBUB__PRESENCE__INTERVAL: '50ms',
-    HUBBUB__PRESENCE__AUDIENCE: 'conversations',
-  });
-});
-
-afterAll(() => node.stop());
-
-beforeEach(async () => {
-  [alice, bob, network] = await Promise.all([Person.signsUp(node.url, 'Alice'), Person.signsUp(node.url, 'Bob'), Proxy.to(node.url)]);
-});
-
-afterEach(() => {
-  closeTabs();
-  network.close();
-  vi.unstubAllGlobals();
+scene({
+  HUBBUB__PRESENCE__GRACE: '200ms',
+  HUBBUB__PRESENCE__INTERVAL: '50ms',
+  HUBBUB__PRESENCE__AUDIENCE: 'conversations',
 });
 
 async function unread(person: Person): Promise<number | undefined> {

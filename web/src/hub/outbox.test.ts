@@ -1,47 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ApiError, Hub } from '.';
-import { FaultyApi, lost } from './testing/faulty';
-import { TestNode } from './testing/node';
-import { closeTabs, Person, Tab, TestStorage } from './testing/people';
-import { Proxy } from './testing/proxy';
+import { lost } from './testing/faulty';
+import { Person, Tab, TestStorage } from './testing/people';
+import { alice, bob, carol, faulty, history, network, node, scene } from './testing/scene';
 import { until } from './testing/wait';
 
-vi.setConfig({ testTimeout: 20_000 });
-
-let node: TestNode;
-let alice: Person;
-let bob: Person;
-let carol: Person;
-let network: Proxy;
-
-beforeAll(async () => {
-  node = await TestNode.start({ HUBBUB__LIMITS__SEND__BURST: '0' });
-});
-
-afterAll(() => node.stop());
-
-beforeEach(async () => {
-  [alice, bob, carol] = await Promise.all([
-    Person.signsUp(node.url, 'Alice'),
-    Person.signsUp(node.url, 'Bob'),
-    Person.signsUp(node.url, 'Carol'),
-  ]);
-  network = await Proxy.to(node.url);
-});
-
-afterEach(() => {
-  closeTabs();
-  network.close();
-  vi.restoreAllMocks();
-});
-
-function faulty(person: Person): FaultyApi {
-  return new FaultyApi({ url: node.url, token: person.token });
-}
-
-async function history(of: Person, other: Person): Promise<(string | undefined)[]> {
-  return (await of.api.history(other.id)).items.map(({ text }) => text);
-}
+scene({ HUBBUB__LIMITS__SEND__BURST: '0' });
 
 test('what is sent quickly arrives in that order, and each once', async () => {
   const [from, to] = await Promise.all([Tab.opens(node.url, alice), Tab.opens(node.url, bob)]);

@@ -1,30 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { TestNode } from './testing/node';
-import { closeTabs, Person, Tab, TestStorage } from './testing/people';
-import { Proxy } from './testing/proxy';
+import { expect, test } from 'vitest';
+import { Tab, TestStorage } from './testing/people';
+import { alice, bob, network, node, scene } from './testing/scene';
 import { until } from './testing/wait';
 
-vi.setConfig({ testTimeout: 20_000 });
-
-let node: TestNode;
-let alice: Person;
-let bob: Person;
-let network: Proxy;
-
-beforeAll(async () => {
-  node = await TestNode.start({ HUBBUB__REALTIME__REPLAY: '20' });
-});
-
-afterAll(() => node.stop());
-
-beforeEach(async () => {
-  [alice, bob, network] = await Promise.all([Person.signsUp(node.url, 'Alice'), Person.signsUp(node.url, 'Bob'), Proxy.to(node.url)]);
-});
-
-afterEach(() => {
-  closeTabs();
-  network.close();
-});
+scene({ HUBBUB__REALTIME__REPLAY: '20' });
 
 test('what was sent while the network was away follows when it is back, once and in order', async () => {
   const tab = await Tab.opens(network.url, bob);
