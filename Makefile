@@ -33,7 +33,7 @@ run-cluster: web ## start two nodes (NODE1_PORT=3001, NODE2_PORT=3002) with a pr
 
 .PHONY: test
 test: services web ## run all tests beside a private PostgreSQL and Redis; installs what is missing, if root
-	@$(with) $(MAKE) --no-print-directory test-rust test-web test-client test-bench test-presence test-faults
+	@$(with) $(MAKE) --no-print-directory test-rust test-web test-client test-browser test-bench test-presence test-faults
 
 .PHONY: test-rust
 test-rust: services ## run the tests in Rust only
@@ -48,6 +48,20 @@ test-client: services ## run the tests with the stock Socket.IO client (Node.js)
 test-web: services web ## check the web client's types, and run its unit tests and those of its client package against a hub
 	$(if $(HUBBUB_BIN),,$(CARGO) build)
 	cd web && HUBBUB_BIN=$(binary) npm run --silent check && HUBBUB_BIN=$(binary) npm run --silent test
+
+# Chromium, and what the stories and HAProxy's configuration need.
+browser = tests/deploy/install.sh chromium haproxy && cd tests/browser && { [ node_modules/.package-lock.json -nt package-lock.json ] \
+  || npm ci --no-audit --no-fund --loglevel=error; } && HUBBUB_BIN=$(binary) ../services/with.sh node --test --test-concurrency=1 --test-reporter=spec
+
+.PHONY: test-browser
+test-browser: services web ## tell the web client's stories in Chromium: two people, killed nodes, cut networks (what failed shows: target/browser)
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	@$(browser) *.test.mjs
+
+.PHONY: screenshots
+screenshots: services web ## take the pictures of the web client in docs/screenshots anew
+	$(if $(HUBBUB_BIN),,$(CARGO) build)
+	@export SCREENSHOTS=1; $(browser) screenshots.test.mjs
 
 .PHONY: web-types
 web-types: ## write the types of the interface (web/src/hub/api.d.ts) anew, after it was changed
@@ -161,4 +175,4 @@ release: web ## build target/release/hubbub, with the web client in it
 .PHONY: clean
 clean: ## remove what was built (data/ stays)
 	$(CARGO) clean
-	rm -rf tests/client/node_modules web/node_modules web/dist/app
+	rm -rf tests/client/node_modules tests/browser/node_modules web/node_modules web/dist/app

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { story } from './support/browser.mjs';
 import { Account } from './support/account.mjs';
 import { isAccessible } from './support/axe.mjs';
-import { banner, composer, log, opensConversation, row, sidebar } from './support/pages.mjs';
+import { banner, composer, connectsNow, log, opensConversation, row, sidebar } from './support/pages.mjs';
 import { dataUrl, landscape } from './support/picture.mjs';
 import { oneNode } from './support/stand.mjs';
 import { Proxy } from '../client/support/proxy.mjs';
@@ -58,8 +58,7 @@ for (const [name, device] of [['wide', {}], ['narrow', NARROW]]) {
     await log(page).getByText('Waiting for the connection').waitFor();
     await isAccessible(page, 'conversation, offline');
     proxy.heals();
-    await page.getByRole('button', { name: 'Connect now' }).click();
-    await banner(page).waitFor({ state: 'hidden' });
+    await connectsNow(page);
 
     await page.goto(`${proxy.url}/people`);
     await page.locator('.pane').getByRole('link').filter({ hasText: 'Carol Lindqvist' }).first().waitFor();

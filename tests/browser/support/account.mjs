@@ -11,8 +11,7 @@ export class Account {
     Object.assign(this, { url, name: fullName, email, id: _id, token });
   }
 
-  static async signsUp(url, fullName) {
-    const email = `${fullName.split(' ')[0].toLowerCase()}-${randomUUID().slice(0, 8)}@example.org`;
+  static async signsUp(url, fullName, email = `${fullName.split(' ')[0].toLowerCase()}-${randomUUID().slice(0, 8)}@example.org`) {
     const response = await fetch(`${url}/api/auth/signup`, said('POST', { fullName, email, password: PASSWORD }));
     const body = await response.json();
     assert.equal(response.status, 201, JSON.stringify(body));

@@ -59,6 +59,12 @@ export async function isLive(page) {
   await banner(page).waitFor({ state: 'hidden' });
 }
 
+/** Asks for a connection at once, unless there is one by now. */
+export async function connectsNow(page) {
+  await page.getByRole('button', { name: 'Connect now' }).evaluateAll(([button]) => button?.click());
+  await isLive(page);
+}
+
 /** Writes down whatever the banner says from now on; answers how to read it. */
 export async function listensToBanner(page) {
   await page.evaluate((words) => {

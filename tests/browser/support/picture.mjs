@@ -34,3 +34,25 @@ export async function landscape(page, { name = 'hills.png', width = 480, height 
 }
 
 export const dataUrl = ({ mimeType, buffer }) => `data:${mimeType};base64,${buffer.toString('base64')}`;
+
+/** Somebody's picture in that hue: head and shoulders before a bright wall. */
+export async function portrait(page, hue) {
+  const url = await page.evaluate((hue) => {
+    const canvas = document.createElement('canvas');
+    Object.assign(canvas, { width: 128, height: 128 });
+    const context = canvas.getContext('2d');
+    const shape = (color, ...args) => {
+      context.fillStyle = color;
+      context.beginPath();
+      context.ellipse(...args, 0, 0, 7);
+      context.fill();
+    };
+    context.fillStyle = `hsl(${hue} 65% 82%)`;
+    context.fillRect(0, 0, 128, 128);
+    shape(`hsl(${hue} 30% 25%)`, 64, 50, 29, 31);
+    shape(`hsl(${hue} 55% 45%)`, 64, 128, 46, 40);
+    shape(`hsl(${20 + (hue % 15)} 45% ${45 + (hue % 30)}%)`, 64, 57, 22, 26);
+    return canvas.toDataURL('image/png');
+  }, hue);
+  return { name: 'portrait.png', mimeType: 'image/png', buffer: Buffer.from(url.slice(url.indexOf(',') + 1), 'base64') };
+}

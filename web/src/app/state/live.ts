@@ -36,17 +36,21 @@ export function keepLive(): void {
 function begin(me: string): void {
   const hub = new Hub({ user: me, api });
   let wasLive = false;
+  let toldEarly = false;
   hub.on('connection', (connection) => {
     useLive.setState({ connection });
     usePresence.setState({ cutOff: connection === 'offline' });
     if (connection === 'ended') useSession.getState().ended();
     if (connection !== 'live') return;
     // Whatever came between the first lists and the first connection is in neither.
-    if (!wasLive) renew();
+    if (!wasLive || toldEarly) renew();
     else retryFailed();
     wasLive = true;
+    toldEarly = false;
   });
   hub.on('message', (message) => {
+    // What I send by REST while cut off is told before what I miss, some of which may be older: the lists tell the order.
+    if (message.senderId === me && hub.connection !== 'live') toldEarly = true;
     useConversations.getState().received(message, me);
     useChats.getState().received(message, me);
     if (message.senderId !== me) usePresence.getState().stopped(message.senderId);
