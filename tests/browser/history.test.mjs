@@ -80,8 +80,33 @@ for (const [how, step] of [
     const { worst, moves, rows } = await jumps(page);
     t.diagnostic(`moved by at most ${worst.toFixed(1)} px, at most ${rows} rows at a time`);
     const all = Array.from({ length: MESSAGES }, (_, i) => i + 1);
-    if (step < 1_000) assert.deepEqual([...seen].sort((a, b) => a - b), all);
+    if (step < 1_000)
+      assert.deepEqual(
+        [...seen].sort((a, b) => a - b),
+        all,
+      );
     assert.ok(worst <= TOLERANCE, `moved by ${worst} px: ${JSON.stringify(moves)}`);
     assert.ok(rows < 100, `${rows} rows`);
   });
 }
+
+story('a conversation that is opened by its address is there once, and does not flash when the connection comes', async ({ opens }) => {
+  const [alice, bob] = await people(hub.database, SECRET, 2);
+  await conversations(hub.database, [[alice, bob]], 30);
+  await opens(hub.url, { account: bob });
+  const page = await opens(`${hub.url}/login`);
+  await page.addInitScript(() => {
+    globalThis.removed = 0;
+    const isLog = (node) => node instanceof Element && (node.matches('[role=log]') || node.querySelector('[role=log]') !== null);
+    new MutationObserver((changes) => {
+      for (const { removedNodes } of changes) globalThis.removed += [...removedNodes].filter(isLog).length;
+    }).observe(document, { subtree: true, childList: true });
+  });
+  await page.context().addCookies([{ name: 'jwt', value: alice.token, url: hub.url }]);
+
+  await page.goto(`${hub.url}/c/${bob.id}`);
+  // That he is online is told by the connection.
+  await page.locator('.pane-head').getByText('online').waitFor();
+  await log(page).getByText('message 30 of').waitFor();
+  assert.equal(await page.evaluate(() => globalThis.removed), 0);
+});

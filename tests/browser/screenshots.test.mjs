@@ -46,7 +46,10 @@ story(
       await keeps(anonymous, `log-in-${size}`);
 
       const page = await opens(hub.url, { account: me, viewport });
-      await sidebar(page).locator('.avatar-dot').nth(ONLINE.length - 1).waitFor();
+      await sidebar(page)
+        .locator('.avatar-dot')
+        .nth(ONLINE.length - 1)
+        .waitFor();
       if (size === 'narrow') await keeps(page, `conversations-${size}`);
       await row(page, 'Mateo Alvarez').click();
       await log(page).getByText('See you there!').waitFor();
