@@ -66,7 +66,7 @@ for (const [how, step] of [
     const page = await opens(`${hub.url}/c/${bob.id}`, { account: alice });
     await log(page).getByText(`message ${MESSAGES} of`).waitFor();
     await watchesJumps(page);
-    const seen = new Set();
+    const seen = new Set(await numbersIn(page));
     const loading = page.getByRole('status', { name: 'Loading earlier messages' });
 
     const reachesTop = async () => {

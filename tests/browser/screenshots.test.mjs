@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { story } from './support/browser.mjs';
+import { PATIENCE, story } from './support/browser.mjs';
 import { composer, log, row, sidebar } from './support/pages.mjs';
 import { oneNodeWithPostgres } from './support/stand.mjs';
 import { village } from './support/village.mjs';
+import { until } from '../client/faults/program.mjs';
 
 const OUT = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
 const MOST_BYTES = 150_000;
@@ -56,8 +57,13 @@ story(
       // He writes while the picture is taken.
       const theirs = pages.get('Mateo Alvarez');
       if (size === 'wide') await row(theirs, me.name).click();
-      await composer(theirs).pressSequentially('And ');
-      await page.getByText('Mateo Alvarez is typing…').waitFor();
+      const typing = page.getByText('Mateo Alvarez is typing…');
+      // The sign is given every few seconds only.
+      const sees = async () => {
+        await composer(theirs).press('a');
+        return typing.isVisible();
+      };
+      await until(sees, PATIENCE, () => 'he is seen typing', 300);
       await keeps(page, `conversation-${size}`);
       await page.goto(`${hub.url}/people`);
       await page.locator('.pane').getByRole('link').filter({ hasText: 'Samuel Osei' }).waitFor();
