@@ -9,6 +9,8 @@ import { oneNode } from './support/stand.mjs';
 import { Proxy } from '../client/support/proxy.mjs';
 
 const hub = oneNode();
+const NAMES = ['Alice Moreau', 'Bob Okafor', 'Carol Lindqvist'];
+const people = () => Promise.all(NAMES.map((name) => Account.signsUp(hub.url, name)));
 const NARROW = { viewport: { width: 390, height: 844 } };
 
 story('axe finds nothing on the pages before one is logged in', async ({ opens }) => {
@@ -23,9 +25,12 @@ story('axe finds nothing on the pages before one is logged in', async ({ opens }
   await isAccessible(page, 'sign up');
 });
 
-for (const [name, device] of [['wide', {}], ['narrow', NARROW]]) {
+for (const [name, device] of [
+  ['wide', {}],
+  ['narrow', NARROW],
+]) {
   story(`axe finds nothing on any screen of somebody who is logged in, ${name}`, async ({ opens, t }) => {
-    const [alice, bob, carol] = await Promise.all(['Alice Moreau', 'Bob Okafor', 'Carol Lindqvist'].map((who) => Account.signsUp(hub.url, who)));
+    const [alice, bob, carol] = await people();
     const proxy = await Proxy.to(hub.nodes[0]);
     t.after(() => proxy.close());
     const page = await opens(proxy.url, { account: alice, ...device });
@@ -73,7 +78,7 @@ for (const [name, device] of [['wide', {}], ['narrow', NARROW]]) {
 }
 
 story('a conversation is found, read and answered with the keyboard alone', async ({ opens }) => {
-  const [alice, bob, carol] = await Promise.all(['Alice Moreau', 'Bob Okafor', 'Carol Lindqvist'].map((who) => Account.signsUp(hub.url, who)));
+  const [alice, bob, carol] = await people();
   await bob.sends(alice, 'First');
   await carol.sends(alice, 'Second');
   const page = await opens(hub.url, { account: alice });

@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict';
 import { story } from './support/browser.mjs';
 import { Account, PASSWORD } from './support/account.mjs';
-import { composer, isLive, listensToBanner, log, opensConversation, row, shows, sidebar, signsUp, texts, writes } from './support/pages.mjs';
+import {
+  composer,
+  isLive,
+  listensToBanner,
+  log,
+  opensConversation,
+  row,
+  shows,
+  sidebar,
+  signsUp,
+  texts,
+  writes,
+} from './support/pages.mjs';
 import { landscape } from './support/picture.mjs';
 import { twoNodesBehindHAProxy } from './support/stand.mjs';
 import { fetchText } from '../client/faults/balancer.mjs';
@@ -86,7 +98,11 @@ story('a killed node behind HAProxy: the page is back within seconds, with what 
   await hub.nodes[at.indexOf(1)].kill();
   await writes(hers, 'After');
   await dave.sends(carol, 'An answer');
-  await until(async () => (await texts(hers)).length === 3, 10_000, () => 'she sees all of it');
+  await until(
+    async () => (await texts(hers)).length === 3,
+    10_000,
+    () => 'she sees all of it',
+  );
   t.diagnostic(`back after ${Math.round(performance.now() - start)} ms; the page said ${JSON.stringify(await heard())}`);
   await isLive(hers);
   assert.equal((await carol.textsWith(dave)).length, 3);

@@ -11,15 +11,18 @@ const MESSAGES = 500;
 /** What rounding may move a message by, in pixels. */
 const TOLERANCE = 3;
 
-const numbersIn = (page) => log(page).locator('.bubble-text').evaluateAll((all) => all.map((one) => Number(/^message (\d+) /.exec(one.textContent)?.[1])));
+/** By how much messages on the screen moved while nobody scrolled, as `{worst, moves, rows}`. */
+const jumps = (page) => page.evaluate(() => globalThis.jumps);
 
-/**
- * Watches each frame from now on: by how much the messages on the screen moved, other than by the scrolling that the page asked for, and how many
- * rows there were. Answers how to read it.
- */
-async function watchesJumps(page) {
-  await log(page).evaluate((box) => {
-    const state = (globalThis.jumps = { worst: 0, moves: [], rows: 0, frames: 0, scrolled: 0 });
+const numbersIn = (page) =>
+  log(page)
+    .locator('.bubble-text')
+    .evaluateAll((all) => all.map(({ textContent }) => Number(/^message (\d+) /.exec(textContent)?.[1])));
+
+/** Looks at each frame from now on where the messages on the screen are, unless `globalThis.scrolling`. */
+function watchesJumps(page) {
+  return log(page).evaluate((box) => {
+    const state = (globalThis.jumps = { worst: 0, moves: [], rows: 0 });
     let before = new Map();
     const look = () => {
       const now = new Map();
@@ -28,61 +31,82 @@ async function watchesJumps(page) {
         const { top, bottom } = text.getBoundingClientRect();
         if (bottom > frame.top && top < frame.bottom) now.set(text.textContent, top);
       }
-      const moved = [...now].filter(([text]) => before.has(text)).map(([text, top]) => top - before.get(text));
-      // All that stay on the screen move together; by as much as was scrolled, if nothing jumps.
-      if (moved.length > 0) {
-        const off = Math.max(...moved.map((by) => Math.abs(by - state.scrolled)));
-        if (off > state.worst) state.worst = off;
-        if (off > 3) state.moves.push({ off, scrolled: state.scrolled, messages: moved.length });
+      const moved = [...now].filter(([text]) => before.has(text)).map(([text, top]) => Math.abs(top - before.get(text)));
+      const by = Math.max(0, ...moved);
+      if (!globalThis.scrolling) {
+        state.worst = Math.max(state.worst, by);
+        if (by > 1) state.moves.push({ by, messages: moved.length, of: now.size });
       }
-      state.scrolled = 0;
-      state.frames += 1;
       state.rows = Math.max(state.rows, box.querySelectorAll('.message-row').length);
       before = now;
       requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
   });
-  return () => page.evaluate(() => globalThis.jumps);
 }
 
-/** Scrolls up by that much in the next frame. Where the list ends, by less. */
+/** Scrolls up and resolves with where that leads, once the list has noticed. */
 const scrollsUp = (page, by) =>
-  log(page).evaluate(
-    (box, by) =>
-      new Promise((resolve) =>
-        requestAnimationFrame(() => {
-          const before = box.scrollTop;
-          box.scrollTop -= by;
-          globalThis.jumps.scrolled += before - box.scrollTop;
-          requestAnimationFrame(() => resolve(box.scrollTop));
-        }),
-      ),
-    by,
-  );
+  log(page).evaluate(async (box, by) => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    globalThis.scrolling = true;
+    box.scrollTop -= by;
+    for (let i = 0; i < 3; i += 1) await frame();
+    globalThis.scrolling = false;
+    return box.scrollTop;
+  }, by);
 
-story('500 messages come in by scrolling up, and what one reads stays where it is', async ({ opens, t }) => {
-  const [alice, bob] = await people(hub.database, SECRET, 2);
-  await conversations(hub.database, [[alice, bob]], MESSAGES);
-  const page = await opens(`${hub.url}/c/${bob.id}`, { account: alice });
-  await log(page).getByText(`message ${MESSAGES} of`).waitFor();
-  const watched = await watchesJumps(page);
-  const seen = new Set();
+for (const [how, step] of [
+  ['by and by', 500],
+  ['to the top at once, again and again', 100_000],
+]) {
+  story(`500 messages come in by scrolling up ${how}, and what one reads stays where it is`, async ({ opens, t }) => {
+    const [alice, bob] = await people(hub.database, SECRET, 2);
+    await conversations(hub.database, [[alice, bob]], MESSAGES);
+    const page = await opens(`${hub.url}/c/${bob.id}`, { account: alice });
+    await log(page).getByText(`message ${MESSAGES} of`).waitFor();
+    await watchesJumps(page);
+    const seen = new Set(await numbersIn(page));
+    const loading = page.getByRole('status', { name: 'Loading earlier messages' });
 
-  await until(
-    async () => {
+    const reachesTop = async () => {
+      const top = await scrollsUp(page, step);
+      await loading.waitFor({ state: 'hidden' });
       (await numbersIn(page)).forEach((number) => seen.add(number));
-      return (await scrollsUp(page, 600)) <= 0 && (await page.getByText('This is where your conversation').isVisible());
-    },
-    25_000,
-    () => `the beginning is reached; ${seen.size} seen, the first is ${Math.min(...seen)}`,
-    0,
-  );
-  (await numbersIn(page)).forEach((number) => seen.add(number));
+      return top <= 0 && (await page.getByText('This is where your conversation').isVisible());
+    };
+    await until(reachesTop, 25_000, () => `the beginning is reached; ${seen.size} seen, the first is ${Math.min(...seen)}`, 0);
 
-  const { worst, moves, rows, frames } = await watched();
-  t.diagnostic(`${frames} frames: moved by at most ${worst.toFixed(1)} px, at most ${rows} rows at a time`);
-  assert.deepEqual([...seen].sort((a, b) => a - b), Array.from({ length: MESSAGES }, (_, i) => i + 1));
-  assert.ok(worst <= TOLERANCE, `moved by ${worst} px: ${JSON.stringify(moves)}`);
-  assert.ok(rows < 100, `${rows} rows`);
+    const { worst, moves, rows } = await jumps(page);
+    t.diagnostic(`moved by at most ${worst.toFixed(1)} px, at most ${rows} rows at a time`);
+    const all = Array.from({ length: MESSAGES }, (_, i) => i + 1);
+    if (step < 1_000)
+      assert.deepEqual(
+        [...seen].sort((a, b) => a - b),
+        all,
+      );
+    assert.ok(worst <= TOLERANCE, `moved by ${worst} px: ${JSON.stringify(moves)}`);
+    assert.ok(rows < 100, `${rows} rows`);
+  });
+}
+
+story('a conversation that is opened by its address is there once, and does not flash when the connection comes', async ({ opens }) => {
+  const [alice, bob] = await people(hub.database, SECRET, 2);
+  await conversations(hub.database, [[alice, bob]], 30);
+  await opens(hub.url, { account: bob });
+  const page = await opens(`${hub.url}/login`);
+  await page.addInitScript(() => {
+    globalThis.removed = 0;
+    const isLog = (node) => node instanceof Element && (node.matches('[role=log]') || node.querySelector('[role=log]') !== null);
+    new MutationObserver((changes) => {
+      for (const { removedNodes } of changes) globalThis.removed += [...removedNodes].filter(isLog).length;
+    }).observe(document, { subtree: true, childList: true });
+  });
+  await page.context().addCookies([{ name: 'jwt', value: alice.token, url: hub.url }]);
+
+  await page.goto(`${hub.url}/c/${bob.id}`);
+  // That he is online is told by the connection.
+  await page.locator('.pane-head').getByText('online').waitFor();
+  await log(page).getByText('message 30 of').waitFor();
+  assert.equal(await page.evaluate(() => globalThis.removed), 0);
 });

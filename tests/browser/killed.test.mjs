@@ -44,13 +44,18 @@ class Talk {
 
   /** Both write at the same time. */
   async goesOn() {
-    const say = (page, name) => [0, 1, 2, 3].reduce((before, i) => before.then(() => this.says(page, `${name} meanwhile ${i}`)), Promise.resolve());
+    const say = (page, name) =>
+      [0, 1, 2, 3].reduce((before, i) => before.then(() => this.says(page, `${name} meanwhile ${i}`)), Promise.resolve());
     await Promise.all([say(this.hers, 'Alice'), say(this.his, 'Bob')]);
   }
 
   /** All that was said is stored once, what one person said in order, and both pages show just that. */
   async isWhole() {
-    await until(async () => (await this.alice.textsWith(this.bob)).length >= this.sent.length, PATIENCE, () => 'all has arrived');
+    await until(
+      async () => (await this.alice.textsWith(this.bob)).length >= this.sent.length,
+      PATIENCE,
+      () => 'all has arrived',
+    );
     const stored = await this.alice.textsWith(this.bob);
     for (const name of ['Alice', 'Bob']) {
       const by = (list) => list.filter((text) => text.startsWith(name));
@@ -63,23 +68,28 @@ class Talk {
   }
 }
 
-story('a killed node: the page says that it is cut off, comes back on the other node, and nothing is lost or doubled', async ({ opens, t }) => {
-  const [healthy, doomed] = hub.nodes;
-  const proxy = await Proxy.to(doomed);
-  t.after(() => proxy.close());
-  const talk = await Talk.between(opens, healthy.url, proxy.url);
-  const heardByHer = await listensToBanner(talk.hers);
+story(
+  'a killed node: the page says that it is cut off, comes back on the other node, and nothing is lost or doubled',
+  async ({ opens, t }) => {
+    const [healthy, doomed] = hub.nodes;
+    const proxy = await Proxy.to(doomed);
+    t.after(() => proxy.close());
+    const talk = await Talk.between(opens, healthy.url, proxy.url);
+    const heardByHer = await listensToBanner(talk.hers);
 
-  await doomed.kill();
-  await banner(talk.his).getByText(/^You are offline/).waitFor();
-  await talk.goesOn();
-  await log(talk.his).getByText('Waiting for the connection').first().waitFor();
-  // A load balancer that needed its time.
-  proxy.leadsTo(healthy);
-  await connectsNow(talk.his);
-  await talk.says(talk.hers, 'Alice after');
-  await talk.says(talk.his, 'Bob after');
+    await doomed.kill();
+    await banner(talk.his)
+      .getByText(/^You are offline/)
+      .waitFor();
+    await talk.goesOn();
+    await log(talk.his).getByText('Waiting for the connection').first().waitFor();
+    // A load balancer that needed its time.
+    proxy.leadsTo(healthy);
+    await connectsNow(talk.his);
+    await talk.says(talk.hers, 'Alice after');
+    await talk.says(talk.his, 'Bob after');
 
-  assert.deepEqual(await heardByHer(), []);
-  await talk.isWhole();
-});
+    assert.deepEqual(await heardByHer(), []);
+    await talk.isWhole();
+  },
+);

@@ -14,8 +14,8 @@ const MOST_ROWS = 100;
 const MEDIAN_FRAME = 60;
 
 /**
- * Scrolls a list by `step` pixels a frame until `last` is on the page or the time is over: `{frames, rows, ended}`, the times between frames and
- * the rows that existed at most.
+ * Scrolls a list by `step` pixels a frame until `last` is on the page or the time is over: `{frames, rows, ended}`, the times between frames
+ * and the rows that existed at most.
  */
 const scrolls = (list, { rows, step, last, ms }) =>
   list.evaluate(
@@ -43,7 +43,9 @@ const scrolls = (list, { rows, step, last, ms }) =>
 function report(t, what, { frames, rows }) {
   const sorted = [...frames].sort((a, b) => a - b);
   const median = sorted[sorted.length >> 1];
-  t.diagnostic(`${what}: ${frames.length} frames, median ${median.toFixed(1)} ms, worst ${sorted.at(-1).toFixed(1)} ms; at most ${rows} rows`);
+  t.diagnostic(
+    `${what}: ${frames.length} frames, median ${median.toFixed(1)} ms, worst ${sorted.at(-1).toFixed(1)} ms; at most ${rows} rows`,
+  );
   assert.ok(rows < MOST_ROWS, `${rows} rows`);
   assert.ok(median < MEDIAN_FRAME, `${median} ms`);
 }
@@ -51,6 +53,8 @@ function report(t, what, { frames, rows }) {
 story('1,000 conversations and 10,000 messages scroll, with few rows on the page', async ({ opens, t }) => {
   const [alice] = await people(hub.database, SECRET, CONVERSATIONS + 1);
   await conversationsWithAll(hub.database, alice);
+  const [carol] = await people(hub.database, SECRET, 1);
+  await conversations(hub.database, [[alice, carol]], MESSAGES);
   const page = await opens(hub.url, { account: alice });
   await sidebar(page).getByText('hello number 1', { exact: true }).waitFor();
 
@@ -59,8 +63,6 @@ story('1,000 conversations and 10,000 messages scroll, with few rows on the page
   report(t, 'conversations', through);
   assert.ok(through.ended);
 
-  const [carol] = await people(hub.database, SECRET, 1);
-  await conversations(hub.database, [[alice, carol]], MESSAGES);
   await page.goto(`${hub.url}/c/${carol.id}`);
   await log(page).getByText(`message ${MESSAGES} of`).waitFor();
   const back = await scrolls(log(page), { rows: '.message-row', step: -1_500, last: 'message 1 of', ms: 25_000 });

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { story } from './support/browser.mjs';
+import { PATIENCE, story } from './support/browser.mjs';
 import { composer, log, row, sidebar } from './support/pages.mjs';
 import { oneNodeWithPostgres } from './support/stand.mjs';
 import { village } from './support/village.mjs';
+import { until } from '../client/faults/program.mjs';
 
 const OUT = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
 const MOST_BYTES = 150_000;
@@ -46,15 +47,23 @@ story(
       await keeps(anonymous, `log-in-${size}`);
 
       const page = await opens(hub.url, { account: me, viewport });
-      await sidebar(page).locator('.avatar-dot').nth(ONLINE.length - 1).waitFor();
+      await sidebar(page)
+        .locator('.avatar-dot')
+        .nth(ONLINE.length - 1)
+        .waitFor();
       if (size === 'narrow') await keeps(page, `conversations-${size}`);
       await row(page, 'Mateo Alvarez').click();
       await log(page).getByText('See you there!').waitFor();
       // He writes while the picture is taken.
       const theirs = pages.get('Mateo Alvarez');
       if (size === 'wide') await row(theirs, me.name).click();
-      await composer(theirs).pressSequentially('And ');
-      await page.getByText('Mateo Alvarez is typing…').waitFor();
+      const typing = page.getByText('Mateo Alvarez is typing…');
+      // The sign is given every few seconds only.
+      const sees = async () => {
+        await composer(theirs).press('a');
+        return typing.isVisible();
+      };
+      await until(sees, PATIENCE, () => 'he is seen typing', 300);
       await keeps(page, `conversation-${size}`);
       await page.goto(`${hub.url}/people`);
       await page.locator('.pane').getByRole('link').filter({ hasText: 'Samuel Osei' }).waitFor();

@@ -27,7 +27,13 @@ story('what is sent in one tab shows once in each, and what is read in one is re
 
   await opensConversation(two, 'Bob Okafor');
   const said = ['First', 'Second'];
-  for (const [tab, text] of [[one, 'From the first tab'], [two, 'From the second tab'], [one, 'Once more'], [one, 'And again'], [two, 'Last']]) {
+  for (const [tab, text] of [
+    [one, 'From the first tab'],
+    [two, 'From the second tab'],
+    [one, 'Once more'],
+    [one, 'And again'],
+    [two, 'Last'],
+  ]) {
     await writes(tab, text);
     said.push(text);
     await shows(one, said);

@@ -14,9 +14,18 @@ export async function isAccessible(page, what) {
       // The new colors are there after a frame, and what fades after that.
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
       const ends = (animation) => animation.effect.getComputedTiming().endTime < Infinity;
-      await Promise.all(document.getAnimations().filter(ends).map((animation) => animation.finished.catch(() => {})));
+      await Promise.all(
+        document
+          .getAnimations()
+          .filter(ends)
+          .map((animation) => animation.finished.catch(() => {})),
+      );
       const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
-      return violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`) }));
+      return violations.map(({ id, help, nodes }) => ({
+        id,
+        help,
+        nodes: nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`),
+      }));
     });
     assert.deepEqual(violations, [], `${what}, ${colorScheme}`);
   }

@@ -8,7 +8,14 @@ import { chromium } from 'playwright-core';
 
 const OUT = fileURLToPath(new URL('../../../target/browser/', import.meta.url));
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const ARGS = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 /** As root, Chromium has no sandbox. */
 if (process.getuid?.() === 0) ARGS.push('--no-sandbox');
 
@@ -25,18 +32,20 @@ before(async () => {
 after(() => browser?.close());
 
 /**
- * A test with pages. `body` gets `{t, opens}`, where `opens(address, options)` opens a page in a context of its own, or in `options.beside`'s.
- * When it fails, what each page showed is kept in target/browser. No story may end with an error of a script or a breach of the page's policy.
+ * A test with pages. `body` gets `{t, opens}`, where `opens(address, options)` opens a page in a context of its own, or in that of the page
+ * `options.beside`; `options.account` is logged in there. When it fails, what each page showed is kept in target/browser. No story may end with
+ * an error of a script or a breach of the page's policy.
  */
 export function story(name, body, options = {}) {
   test(name, { ...STORY, ...options }, async (t) => {
     const pages = [];
     const contexts = new Set();
-    const opens = async (address, { beside, account, bypassCSP = false, ...device } = {}) => {
-      const context = beside?.context() ?? (await browser.newContext({ viewport: WIDE, locale: 'en-GB', timezoneId: 'UTC', bypassCSP, ...device }));
+    const opens = async (address, { beside, account, ...device } = {}) => {
+      const context = beside?.context() ?? (await browser.newContext({ viewport: WIDE, locale: 'en-GB', timezoneId: 'UTC', ...device }));
       contexts.add(context);
       context.setDefaultTimeout(PATIENCE);
-      if (account) await context.addCookies([{ name: 'jwt', value: account.token, url: new URL(address).origin, httpOnly: true, sameSite: 'Lax' }]);
+      if (account)
+        await context.addCookies([{ name: 'jwt', value: account.token, url: new URL(address).origin, httpOnly: true, sameSite: 'Lax' }]);
       const page = await context.newPage();
       pages.push(listened(page));
       await page.goto(address);
@@ -80,7 +89,10 @@ async function keeps(name, pages) {
     const body = await page.locator('body').ariaSnapshot({ timeout: 2_000 }).catch(String);
     await writeFile(`${file}.txt`, [page.url(), ...faults, ...console, body, ''].join('\n'));
     files.push(`${file}.txt`);
-    const shot = await page.screenshot({ path: `${file}.png`, timeout: 3_000 }).then(() => [`${file}.png`], () => []);
+    const shot = await page.screenshot({ path: `${file}.png`, timeout: 3_000 }).then(
+      () => [`${file}.png`],
+      () => [],
+    );
     files.push(...shot);
   }
   return files;

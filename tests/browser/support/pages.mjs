@@ -70,7 +70,9 @@ export async function listensToBanner(page) {
   await page.evaluate((words) => {
     const heard = (globalThis.heard = []);
     const note = () => {
-      const said = [...document.querySelectorAll('[role=status]')].map(({ textContent }) => new RegExp(words).exec(textContent)?.[0]).find(Boolean);
+      const said = [...document.querySelectorAll('[role=status]')]
+        .map(({ textContent }) => new RegExp(words).exec(textContent)?.[0])
+        .find(Boolean);
       if (said !== undefined && heard.at(-1) !== said) heard.push(said);
     };
     new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });

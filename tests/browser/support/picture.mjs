@@ -8,7 +8,11 @@ export async function landscape(page, { name = 'hills.png', width = 480, height 
       Object.assign(canvas, { width, height });
       const context = canvas.getContext('2d');
       const sky = context.createLinearGradient(0, 0, 0, height);
-      [['#2b5876', 0], ['#f7a072', 0.6], ['#fbe3b4', 1]].forEach(([color, at]) => sky.addColorStop(at, color));
+      [
+        ['#2b5876', 0],
+        ['#f7a072', 0.6],
+        ['#fbe3b4', 1],
+      ].forEach(([color, at]) => sky.addColorStop(at, color));
       context.fillStyle = sky;
       context.fillRect(0, 0, width, height);
       context.fillStyle = '#fff4d6';

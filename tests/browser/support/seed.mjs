@@ -11,7 +11,12 @@ export const people = (database, secret, count) => seed(sqlOf(database), secret,
 
 /** A conversation of `count` messages between each two people, `message 1 of a conversation, as long as others` and so on. */
 export async function conversations(database, pairs, count) {
-  await sqlOf(database)(ofHub(pairs.map(([a, b]) => [a.id, b.id]), count));
+  await sqlOf(database)(
+    ofHub(
+      pairs.map(([a, b]) => [a.id, b.id]),
+      count,
+    ),
+  );
 }
 
 export const sql = (database, statement) => sqlOf(database)(statement);

@@ -19,7 +19,9 @@ const COMMON = {
   HUBBUB__HTTP__HOST: '127.0.0.1',
   HUBBUB__HTTP__TRUSTED_PROXIES: '127.0.0.1',
   HUBBUB__OPS__HOST: '127.0.0.1',
-  ...Object.fromEntries(['SEND', 'EVENT', 'HANDSHAKE', 'SIGN_UP', 'FAILED_LOG_IN'].map((limit) => [`HUBBUB__LIMITS__${limit}__BURST`, '0'])),
+  ...Object.fromEntries(
+    ['SEND', 'EVENT', 'HANDSHAKE', 'SIGN_UP', 'FAILED_LOG_IN'].map((limit) => [`HUBBUB__LIMITS__${limit}__BURST`, '0']),
+  ),
   HUBBUB__PRESENCE__GRACE: '300ms',
   HUBBUB__PRESENCE__INTERVAL: '100ms',
 };

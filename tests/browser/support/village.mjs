@@ -24,15 +24,63 @@ const TALKS = [
       ['>', 2, 'See you there!'],
     ],
   },
-  { name: 'Aisha Rahman', hue: 200, unread: 2, lines: [['>', 190, 'How did the talk go?'], ['<', 21, 'Better than I dared to hope!'], ['<', 20, 'They asked questions for half an hour 😄']] },
+  {
+    name: 'Aisha Rahman',
+    hue: 200,
+    unread: 2,
+    lines: [
+      ['>', 190, 'How did the talk go?'],
+      ['<', 21, 'Better than I dared to hope!'],
+      ['<', 20, 'They asked questions for half an hour 😄'],
+    ],
+  },
   { name: 'Jonas Weber', hue: 95, unread: 1, lines: [['<', 47, 'The parcel for you is at my place, come by any time after six.']] },
-  { name: 'Priya Nair', hue: 320, lines: [['<', 130, 'Did you finish the book?'], ['>', 118, 'Last night. I need to talk about that ending.']] },
-  { name: 'Tomasz Kowalski', hue: 255, lines: [['>', 320, 'Thank you for the recipe'], ['<', 300, 'Let it rest overnight, that is the whole secret.']] },
-  { name: 'Yuki Tanaka', hue: 160, lines: [['<', 1_720, 'Happy birthday! 🎉🎂'], ['>', 1_700, 'Thank you so much!']] },
-  { name: 'Samuel Osei', lines: [['>', 2_990, 'Here are the keys of the rehearsal room'], ['<', 2_980, 'Perfect, I’ll open up at seven.']] },
+  {
+    name: 'Priya Nair',
+    hue: 320,
+    lines: [
+      ['<', 130, 'Did you finish the book?'],
+      ['>', 118, 'Last night. I need to talk about that ending.'],
+    ],
+  },
+  {
+    name: 'Tomasz Kowalski',
+    hue: 255,
+    lines: [
+      ['>', 320, 'Thank you for the recipe'],
+      ['<', 300, 'Let it rest overnight, that is the whole secret.'],
+    ],
+  },
+  {
+    name: 'Yuki Tanaka',
+    hue: 160,
+    lines: [
+      ['<', 1_720, 'Happy birthday! 🎉🎂'],
+      ['>', 1_700, 'Thank you so much!'],
+    ],
+  },
+  {
+    name: 'Samuel Osei',
+    lines: [
+      ['>', 2_990, 'Here are the keys of the rehearsal room'],
+      ['<', 2_980, 'Perfect, I’ll open up at seven.'],
+    ],
+  },
   { name: 'Elif Demir', lines: [['<', 4_480, 'Our garden says hello: far too many tomatoes. Would you like some?']] },
-  { name: 'Clara Dubois', lines: [['>', 8_800, 'Back from Lyon! The hotel was lovely.'], ['<', 8_790, 'I knew you would like it.']] },
-  { name: 'Liam O’Connor', lines: [['<', 12_900, 'Good game yesterday. Rematch on Thursday?'], ['>', 12_880, 'Deal.']] },
+  {
+    name: 'Clara Dubois',
+    lines: [
+      ['>', 8_800, 'Back from Lyon! The hotel was lovely.'],
+      ['<', 8_790, 'I knew you would like it.'],
+    ],
+  },
+  {
+    name: 'Liam O’Connor',
+    lines: [
+      ['<', 12_900, 'Good game yesterday. Rematch on Thursday?'],
+      ['>', 12_880, 'Deal.'],
+    ],
+  },
 ];
 
 /** Others of the directory. */

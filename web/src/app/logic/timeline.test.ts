@@ -88,6 +88,12 @@ test('each day begins once, and begins a group', () => {
   expect(bubbles[1]?.startsGroup).toBe(true);
 });
 
+test('the day of the first message is not named while older ones are missing: it may have begun before', () => {
+  const yesterday = { ...message('0'), createdAt: '2026-11-23T10:00:00.000Z' };
+  const bubbles = timeline([yesterday, message('1')], [], 'me', dayKey, false);
+  expect(bubbles.map((bubble) => bubble.day)).toEqual([undefined, '2026-11-24']);
+});
+
 test('a message that waited since yesterday does not begin yesterday again', () => {
   const waited: Outgoing = { ...outgoing('c1', 0, 'waiting'), createdAt: '2026-11-23T12:00:00.000Z' };
   expect(show([message('1')], [waited]).map((bubble) => bubble.day)).toEqual(['2026-11-24', undefined]);

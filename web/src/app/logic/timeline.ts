@@ -67,12 +67,13 @@ function keepName(known: Message | undefined, message: Message): Message {
   return message.clientId === undefined && known?.clientId !== undefined ? { ...message, clientId: known.clientId } : message;
 }
 
-/** All bubbles of a conversation: confirmed messages, then those on their way in the order of sending. */
+/** All bubbles of a conversation: confirmed messages, then those on their way in the order of sending. `reachesBeginning`: none are older. */
 export function timeline(
   messages: readonly Message[],
   outgoing: readonly Outgoing[],
   me: string,
   dayKey: (iso: string) => string,
+  reachesBeginning = true,
 ): Bubble[] {
   const confirmed = new Set(messages.map(keyOf));
   const bubbles: Bubble[] = [];
@@ -87,7 +88,10 @@ export function timeline(
   for (const current of bubbles) {
     const its = dayKey(current.at);
     // A message that waited is shown where it will be in the end: the day never goes back.
-    if (day === undefined || its > day) current.day = day = its;
+    const begins = day === undefined || its > day;
+    if (begins) day = its;
+    // The first one's day may have begun before: a name that goes away when older messages come would let those below jump.
+    if (begins && (previous !== undefined || reachesBeginning)) current.day = its;
     current.startsGroup = current.day !== undefined || previous === undefined || !belongTogether(previous, current);
     if (previous !== undefined) previous.endsGroup = current.startsGroup;
     previous = current;

@@ -57,7 +57,9 @@ function begin(me: string): void {
     if (message.senderId !== me) notify(message);
   });
   hub.on('read', (mark) => useChats.getState().read(mark));
-  hub.on('reset', () => {
+  hub.on('reset', (reason) => {
+    // At the first connection of this browser all was loaded just now, and is renewed as soon as it is live.
+    if (reason === 'first' && !wasLive) return;
     useConversations.getState().reset(currentUser());
     void useChats.getState().load();
   });

@@ -35,6 +35,7 @@ export function ConversationPage({ userId }: { userId: string }) {
   }, [find, listed, me, person, userId]);
 
   const messages = conversation?.messages;
+  const reachesBeginning = conversation?.older === undefined;
   const bubbles = useMemo(
     () =>
       timeline(
@@ -42,8 +43,9 @@ export function ConversationPage({ userId }: { userId: string }) {
         outbox.filter((item) => item.receiverId === userId),
         me,
         times.dayKey,
+        reachesBeginning,
       ),
-    [messages, outbox, me, userId],
+    [messages, outbox, me, userId, reachesBeginning],
   );
 
   const leave = (event: KeyboardEvent) => {
