@@ -60,7 +60,7 @@ for (const [name, device] of [
     proxy.cuts();
     await banner(page).getByText('You are offline.').waitFor();
     await composer(page).press('Enter');
-    await log(page).getByText('Waiting for the connection').waitFor();
+    await log(page).getByText('Waiting to be sent').waitFor();
     await isAccessible(page, 'conversation, offline');
     proxy.heals();
     await connectsNow(page);

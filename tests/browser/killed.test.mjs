@@ -82,7 +82,7 @@ story(
       .getByText(/^You are offline/)
       .waitFor();
     await talk.goesOn();
-    await log(talk.his).getByText('Waiting for the connection').first().waitFor();
+    await log(talk.his).getByText('Waiting to be sent').first().waitFor();
     // A load balancer that needed its time.
     proxy.leadsTo(healthy);
     await connectsNow(talk.his);

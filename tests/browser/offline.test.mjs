@@ -28,7 +28,7 @@ story('what is written without a network waits visibly, and goes out once and in
   await bob.sends(alice, 'Have a good trip');
 
   await shows(hers, ['Leaving in five minutes', ...MEANWHILE]);
-  await log(hers).getByText('Waiting for the connection').first().waitFor();
+  await log(hers).getByText('Waiting to be sent').first().waitFor();
   assert.deepEqual(await texts(his), ['Leaving in five minutes', 'Have a good trip']);
 
   proxy.heals();
@@ -36,7 +36,7 @@ story('what is written without a network waits visibly, and goes out once and in
   const all = ['Leaving in five minutes', 'Have a good trip', ...MEANWHILE];
   await shows(his, all);
   await shows(hers, all);
-  await log(hers).getByText('Waiting for the connection').first().waitFor({ state: 'detached' });
+  await log(hers).getByText('Waiting to be sent').first().waitFor({ state: 'detached' });
   await bob.has(alice, all);
 });
 
@@ -49,12 +49,12 @@ story('a page that is closed while offline sends what it kept when it is opened 
   await hers.context().setOffline(true);
   await banner(hers).getByText(OFFLINE).waitFor();
   for (const text of MEANWHILE) await writes(hers, text);
-  await log(hers).getByText('Waiting for the connection').first().waitFor();
+  await log(hers).getByText('Waiting to be sent').first().waitFor();
   await hers.close();
   await hers.context().setOffline(false);
 
   const again = await opens(`${hub.url}/c/${bob.id}`, { beside: hers });
   await shows(again, MEANWHILE);
-  await log(again).getByText('Waiting for the connection').first().waitFor({ state: 'detached' });
+  await log(again).getByText('Waiting to be sent').first().waitFor({ state: 'detached' });
   await bob.has(alice, MEANWHILE);
 });

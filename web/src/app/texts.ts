@@ -116,7 +116,7 @@ export const en = {
     photoLost: 'Photo can’t be shown',
     sending: 'Sending',
     sent: 'Sent',
-    waiting: 'Waiting for the connection',
+    waiting: 'Waiting to be sent',
     failedToSend: 'Not sent',
     retry: 'Retry',
     discard: 'Discard',
