@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PROFILE ?= dev
 CARGO ?= cargo
 with = tests/services/with.sh
+# Tests in Node.js run with --test-force-exit: after the last of them, version 20 now and then waits for ever for handles of its own
+# to close (node::Environment::CleanupHandles), at full speed.
 # The binary that is tested as a process: HUBBUB_BIN, or what `cargo build` made.
 binary = $(or $(abspath $(HUBBUB_BIN)),$(CURDIR)/target/debug/hubbub)
 
@@ -42,7 +44,7 @@ test-rust: services ## run the tests in Rust only
 .PHONY: test-client
 test-client: services ## run the tests with the stock Socket.IO client (Node.js) only
 	$(CARGO) build
-	cd tests/client && ../services/with.sh node --test --test-reporter=spec *.test.mjs
+	cd tests/client && ../services/with.sh node --test --test-force-exit --test-reporter=spec *.test.mjs
 
 .PHONY: test-web
 test-web: services web ## check the web client's types, and run its unit tests and those of its client package against a hub
@@ -51,7 +53,7 @@ test-web: services web ## check the web client's types, and run its unit tests a
 
 # Chromium, and what the stories and HAProxy's configuration need.
 browser = tests/deploy/install.sh chromium haproxy && cd tests/browser && { [ node_modules/.package-lock.json -nt package-lock.json ] \
-  || npm ci --no-audit --no-fund --loglevel=error; } && HUBBUB_BIN=$(binary) ../services/with.sh node --test --test-concurrency=1 --test-reporter=spec
+  || npm ci --no-audit --no-fund --loglevel=error; } && HUBBUB_BIN=$(binary) ../services/with.sh node --test --test-force-exit --test-concurrency=1 --test-reporter=spec
 
 .PHONY: test-browser
 test-browser: services web ## tell the web client's stories in Chromium: two people, killed nodes, cut networks (what failed shows: target/browser)
@@ -76,7 +78,7 @@ test-presence: services ## kill, cut and flush while people come and go, and com
 .PHONY: test-faults
 test-faults: services ## kill, stop, cut and flush everything under load, and keep the books (SEED= FAULT= KILLS= OUTAGE=)
 	$(if $(HUBBUB_BIN),,$(CARGO) build)
-	cd tests/client && HUBBUB_BIN=$(binary) node --test --test-reporter=spec faults/*.test.mjs
+	cd tests/client && HUBBUB_BIN=$(binary) node --test --test-force-exit --test-reporter=spec faults/*.test.mjs
 
 .PHONY: soak
 soak: services ## the same for SECONDS=300 or as long as you like; adds up in docs/delivery-ledger.md (SEED= FAULT= STUCK= SYSTEM=node ADAPTER=)
@@ -99,7 +101,7 @@ k8s-check: ## check manifests, alert rules and the dashboard without a cluster (
 test-load-balancers: services ## put stock clients behind HAProxy and nginx with the configurations of k8s/load-balancers
 	@tests/deploy/install.sh haproxy nginx:nginx-light
 	$(if $(HUBBUB_BIN),,$(CARGO) build)
-	cd tests/client && HUBBUB_BIN=$(binary) ../services/with.sh node --test --test-concurrency=1 --test-reporter=spec ../deploy/load-balancers/*.test.mjs
+	cd tests/client && HUBBUB_BIN=$(binary) ../services/with.sh node --test --test-force-exit --test-concurrency=1 --test-reporter=spec ../deploy/load-balancers/*.test.mjs
 
 .PHONY: test-monitoring
 test-monitoring: services ## run every query of rules and dashboard on a Prometheus that watches two nodes under load
@@ -110,7 +112,7 @@ test-monitoring: services ## run every query of rules and dashboard on a Prometh
 test-deploy: services web ## build the image, run three pods of it behind HAProxy, and restart them all under load (root)
 	$(if $(HUBBUB_BIN),,$(CARGO) build)
 	BASE=debian HUBBUB_BIN=$(binary) tests/deploy/image.sh
-	node --test --test-reporter=spec tests/deploy/image.test.mjs
+	node --test --test-force-exit --test-reporter=spec tests/deploy/image.test.mjs
 	tests/deploy/podman/run.sh $(binary)
 
 .PHONY: sizing
@@ -150,7 +152,7 @@ bench-hot: services ## time the functions that run for each message (HOT=token: 
 
 .PHONY: test-bench
 test-bench: ## test the pure parts of the benchmarks
-	node --test --test-reporter=spec bench/*.test.mjs
+	node --test --test-force-exit --test-reporter=spec bench/*.test.mjs
 
 .PHONY: services
 services:

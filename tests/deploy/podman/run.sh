@@ -64,7 +64,7 @@ ulimit -n "$(ulimit -Hn)"
 cd "$root/tests/client"
 # In a process group of its own, so that all of it can be ended; `wait` lets the traps run at once.
 set -m
-TMPDIR=$folder node --test --test-reporter=spec "$here/deploy.test.mjs" </dev/null &
+TMPDIR=$folder node --test --test-force-exit --test-reporter=spec "$here/deploy.test.mjs" </dev/null &
 tests=$!
 set +m
 wait "$tests"
