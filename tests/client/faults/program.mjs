@@ -21,13 +21,20 @@ export async function until(ask, ms, what, every = 50) {
   }
 }
 
-/** A port that was free a moment ago, for a server that must come back to the port where it was. */
+const given = new Set();
+
+/**
+ * A port that was free a moment ago, for a server that must come back to the port where it was. None is given twice: the kernel may
+ * offer one again before anybody listens on it.
+ */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
   server.close();
   await once(server, 'close');
+  if (given.has(port)) return freePort();
+  given.add(port);
   return port;
 }
 
