@@ -79,7 +79,7 @@ impl Realtime {
         let hub = Hub::new(services.clone(), config, lifecycle.clone(), metrics.clone());
         let (engine, io) = SocketIo::builder()
             .ping_interval(limits.ping_interval)
-            .ping_timeout(limits.ping_timeout)
+            .ping_timeout(transport::FOR_EVER)
             .connect_timeout(limits.connect_timeout)
             .upgrade_timeout(limits.upgrade_timeout)
             .max_buffer_size(limits.outbox)

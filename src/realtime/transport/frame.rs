@@ -7,6 +7,9 @@ use std::io::Write;
 /// A whole message of text.
 const TEXT: u8 = 0x81;
 
+/// The engine's ping.
+pub(super) const PING: &[u8] = &[TEXT, 1, b'2'];
+
 /// The longest header of a frame without a mask.
 const HEADER: usize = 10;
 
@@ -76,7 +79,12 @@ fn message(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Option<By
     Some(Bytes::from(frame).slice(start..))
 }
 
-/// Follows the frames in what is written to a WebSocket, whatever pieces it comes in.
+/// Whether this is one whole frame of a client with the engine's pong in it.
+pub(super) fn is_pong(frame: &[u8]) -> bool {
+    matches!(frame, [TEXT, 0x81, mask, _, _, _, packet] if mask ^ packet == b'3')
+}
+
+/// Follows the frames of one direction of a WebSocket, whatever pieces they come in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Boundaries {
     header: [u8; HEADER],
@@ -143,6 +151,16 @@ fn rest(header: &[u8]) -> Option<u64> {
         (length, _) => u64::from(length),
     };
     Some(length.saturating_add(if masked { 4 } else { 0 }))
+}
+
+/// A message of text as a client sends it.
+#[cfg(test)]
+pub(super) fn masked(payload: &[u8]) -> Vec<u8> {
+    let mask = [7, 77, 177, 217];
+    let mut frame = vec![TEXT, 0x80 | payload.len() as u8];
+    frame.extend_from_slice(&mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
     io,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Context,
     time::Duration,
@@ -18,7 +18,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    pid,
+    frame, pid,
     polling::Polling,
     wire::{Sent, Unsent, When, Wire},
 };
@@ -34,6 +34,8 @@ pub(in crate::realtime) enum Cut {
     Overflow,
     /// A write made no progress for too long.
     Stuck,
+    /// Nothing was heard of the peer for too long.
+    Silent,
     /// It kept sending events far beyond its limit.
     Flood,
     /// Something we need to let it in is away for now; it comes back by itself.
@@ -53,6 +55,7 @@ impl Cut {
             Self::Expired => "expired",
             Self::Overflow => "overflow",
             Self::Stuck => "stuck",
+            Self::Silent => "ping_timeout",
             Self::Flood => "flood",
             Self::Passing => "passing",
             Self::Drain => "drain",
@@ -75,6 +78,9 @@ pub(in crate::realtime) struct Link {
     wire: OnceLock<Weak<Wire>>,
     /// Whether all events go through the engine, whatever the transport.
     keeps_to_engine: AtomicBool,
+    /// For the [heartbeat](super::heartbeat): whether nothing was heard since the last ping, and the tick of that.
+    owes_pong: AtomicBool,
+    pinged: AtomicU32,
     pid: Mutex<Pid>,
     closer: mpsc::Sender<Box<str>>,
 }
@@ -105,7 +111,7 @@ impl Link {
     /// Tells the engine to close a session that began with polling; nothing for others.
     pub(super) fn end_session(&self) {
         if let Some(polling) = self.polling.get() {
-            // Full: the session's next request is refused anyway, and the heartbeat ends it.
+            // Full: the session's next request is refused anyway, and the heartbeat tells it again.
             let _ = self.closer.try_send(polling.sid.clone());
         }
     }
@@ -225,6 +231,63 @@ impl Link {
         let _ = self.wire.set(Arc::downgrade(wire));
     }
 
+    /// Its heartbeat begins: as if it had just been pinged, and had answered.
+    pub(super) fn begins(&self, now: u32) {
+        self.pinged.store(now, Ordering::Relaxed);
+        self.polls(now);
+    }
+
+    /// When it was pinged last.
+    pub(super) fn last_ping(&self) -> u32 {
+        self.pinged.load(Ordering::Relaxed)
+    }
+
+    /// Pings the peer past the engine; once it has a WebSocket.
+    pub(super) fn pings(&self, now: u32) {
+        // First, so that the pong isn't lost; whatever can't be written now is missed as one.
+        self.owes_pong.store(true, Ordering::Release);
+        self.pinged.store(now, Ordering::Relaxed);
+        if let Some(wire) = self.wire.get() {
+            self.write(wire, When::Now, || Some(Bytes::from_static(frame::PING)));
+        }
+    }
+
+    /// Whether nothing was heard since the last ping.
+    pub(super) fn owes_pong(&self) -> bool {
+        self.owes_pong.load(Ordering::Acquire)
+    }
+
+    /// Something came from the peer: whatever it is, it lives.
+    pub(super) fn speaks(&self) {
+        // It mostly is no answer to a ping, and then there is nothing to write for other threads to see.
+        if self.owes_pong.load(Ordering::Relaxed) {
+            self.owes_pong.store(false, Ordering::Release);
+        }
+    }
+
+    /// No pong came in time.
+    pub(super) fn misses_pong(&self) {
+        let is_stuck = self.wire.get().and_then(Weak::upgrade).is_some_and(|wire| wire.is_stuck());
+        self.cut(if is_stuck { Cut::Stuck } else { Cut::Silent });
+    }
+
+    /// A request of a session that is polling came.
+    pub(super) fn polls(&self, now: u32) {
+        if let Some(polling) = self.polling.get() {
+            polling.heard.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// When the last one came; 0 if it never polled.
+    pub(super) fn last_poll(&self) -> u32 {
+        self.polling.get().map_or(0, |polling| polling.heard.load(Ordering::Relaxed))
+    }
+
+    /// Whether it has, or had, a WebSocket, to which its events go.
+    pub(super) fn has_websocket(&self) -> bool {
+        self.wire.get().is_some()
+    }
+
     /// A client that had left the namespace comes back on the same session. Its events go through the engine from here on:
     /// only that keeps them behind the answer to its second CONNECT. They come after what was sent to it before.
     pub(in crate::realtime) fn comes_again(&self) {
@@ -271,6 +334,8 @@ impl Links {
             polling: OnceLock::new(),
             wire: OnceLock::new(),
             keeps_to_engine: AtomicBool::new(false),
+            owes_pong: AtomicBool::new(false),
+            pinged: AtomicU32::new(0),
             pid: Mutex::default(),
             closer: self.closer.clone(),
         })

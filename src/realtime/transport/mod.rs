@@ -34,6 +34,7 @@ use tower::Service;
 
 use self::{
     foreign::Foreign,
+    heartbeat::Heartbeat,
     link::{Link, Links},
     polling::Claim,
     stream::Guarded,
@@ -49,17 +50,19 @@ use crate::{
 
 pub(super) mod foreign;
 pub(super) mod frame;
+mod heartbeat;
 pub(super) mod link;
 mod opening;
 mod pid;
 mod polling;
+mod scanner;
 mod seal;
 mod shortcut;
 mod stream;
 mod upgrade;
 pub(super) mod wire;
 
-pub(super) use opening::Opening;
+pub(super) use {heartbeat::FOR_EVER, opening::Opening};
 
 /// socketioxide's service, which all ways in share.
 type Engine = SocketIoService<Router>;
@@ -67,7 +70,7 @@ type Engine = SocketIoService<Router>;
 /// The path that stock clients use; socketioxide's default.
 const PATH: &str = "/socket.io";
 
-/// Polling sessions waiting to be closed. Beyond that they end by their heartbeat.
+/// Polling sessions waiting to be closed. Beyond that they wait for their heartbeat.
 const CLOSER_QUEUE: usize = 65_536;
 
 /// The way in. Cheap to clone.
@@ -77,6 +80,7 @@ pub(super) struct Transport(Arc<Inner>);
 struct Inner {
     engine: Engine,
     links: Links,
+    heartbeat: Arc<Heartbeat>,
     foreign: Option<Foreign>,
     origins: Origins,
     /// How long a WebSocket's peer may let us wait, and how long the way there from polling may take.
@@ -110,16 +114,20 @@ impl Transport {
         let (closer, closing) = mpsc::channel(CLOSER_QUEUE);
         lifecycle.spawn(close_sessions(engine.clone(), closing));
         let links = Links::new(closer);
+        let heartbeat = Arc::new(Heartbeat::new(config.ping_interval, config.ping_timeout));
+        let turns = heartbeat.clone();
+        lifecycle.spawn(async move { turns.run().await });
         let closed = AtomicBool::new(false);
         let limits = stream::Limits {
             write: config.write_timeout,
             silence: config.ping_interval + config.ping_timeout,
+            pong: config.ping_timeout,
             outbox: config.outbox,
         };
         let (patience, route) = (config.upgrade_timeout, format!("{PATH}/"));
         let requests = doors.metrics.http_requests.with_label_values(&[&route, "GET", "101"]);
         let upgrades = (requests, doors.metrics.http_seconds.with_label_values(&[&route]));
-        Self(Arc::new(Inner { engine, links, foreign, origins, limits, patience, doors, upgrades, lifecycle, closed }))
+        Self(Arc::new(Inner { engine, links, heartbeat, foreign, origins, limits, patience, doors, upgrades, lifecycle, closed }))
     }
 
     pub(super) fn router(self) -> Router {
@@ -191,7 +199,11 @@ impl Transport {
     async fn polling(&self, request: Request, sid: Option<&str>) -> Response {
         let engine = self.0.engine.clone();
         let Some(sid) = sid else { return self.open(engine, request).await };
-        match self.0.links.find(sid) {
+        let link = self.0.links.find(sid);
+        if let Some(link) = &link {
+            self.0.heartbeat.hears(link);
+        }
+        match link {
             Some(link) if link.reason().is_some() => unknown_session(),
             Some(link) if request.method() == Method::GET => polling::answer(engine, request, &link).await,
             _ => polling::forward(engine, request).await,
@@ -211,7 +223,8 @@ impl Transport {
         if answer.status() == StatusCode::OK { self.name(&link, answer).await } else { answer }
     }
 
-    /// Reads the session id from the answer that opened a polling session, and adds to it where that is held.
+    /// Reads the session id from the answer that opened a polling session, and adds to it where that is held. From here on
+    /// somebody keeps time for it.
     async fn name(&self, link: &Arc<Link>, answer: Response) -> Response {
         let (mut head, body) = answer.into_parts();
         let mut body = match Limited::new(body, 4096).collect().await {
@@ -224,12 +237,16 @@ impl Transport {
         }
         if let Some(Ok(Open { sid })) = body.get(1..).map(serde_json::from_slice) {
             self.0.links.name(link, &sid);
+            self.0.heartbeat.watch(link);
+            if let Some(greeting) = heartbeat::tell_patience(&body, self.0.limits.pong) {
+                body = greeting.into();
+            }
             let told = self.0.foreign.as_ref().and_then(|foreign| foreign.told(&sid));
             if let (Some(told), Ok(text)) = (told, std::str::from_utf8(&body)) {
                 // The id is random: these characters stand nowhere else.
                 body = text.replacen(&*sid, &told, 1).into();
-                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             }
+            head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         Response::from_parts(head, Body::from(body))
     }
@@ -259,7 +276,7 @@ impl Transport {
         let place = request.extensions().get::<Arc<OwnedSemaphorePermit>>().cloned();
         let upgraded = hyper::upgrade::on(&mut request);
         let mut engine = self.0.engine.clone();
-        let (limits, patience) = (self.0.limits, self.0.patience);
+        let (limits, patience, heartbeat) = (self.0.limits, self.0.patience, self.0.heartbeat.clone());
         self.0.lifecycle.spawn(async move {
             let Ok(upgraded) = upgraded.await else { return };
             // The listener serves bare TCP; anything else would be a defect, and the connection is dropped.
@@ -271,12 +288,13 @@ impl Transport {
             let unread = Bytes::copy_from_slice(&parts.read_buf);
             drop(parts.read_buf);
             // Boxed, since the engine moves it from one future into the next, each of which would have room for it.
-            let mut stream = Box::new(Guarded::new(parts.io.into_inner(), unread, link, limits, place));
+            let mut stream = Box::new(Guarded::new(parts.io.into_inner(), unread, link.clone(), limits, place));
             match claim {
                 Some(claim) => upgrade::upgrade(engine, stream, slim, claim, patience).await,
                 None => {
                     stream.takes_events();
                     stream.passes_events();
+                    heartbeat.watch(&link);
                     if let Err(error) =
                         Service::<(Box<Guarded>, axum::http::Request<()>)>::call(&mut engine, (stream, slim)).await
                     {

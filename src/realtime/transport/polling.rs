@@ -30,6 +30,8 @@ const RELEASE: Duration = Duration::from_millis(100);
 pub(super) struct Polling {
     pub(super) sid: Box<str>,
     stage: Mutex<Stage>,
+    /// When its last request came, for the [heartbeat](super::heartbeat).
+    pub(super) heard: AtomicU32,
     /// How often a poll found the outbox empty, and how often it had when the last page was waited for.
     drained: AtomicU32,
     paced: AtomicU32,
@@ -57,6 +59,7 @@ impl Polling {
         Self {
             sid: sid.into(),
             stage: Mutex::new(Stage::Polling),
+            heard: AtomicU32::new(0),
             drained: AtomicU32::new(0),
             paced: AtomicU32::new(0),
             moved: Notify::new(),

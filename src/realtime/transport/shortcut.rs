@@ -69,6 +69,7 @@ impl Transport {
         stream.begins_with(answer(accept));
         stream.takes_events();
         stream.passes_events();
+        self.0.heartbeat.watch(&opening.link);
         let mut request = Request::new(());
         *request.uri_mut() = OPENS.clone();
         request.extensions_mut().insert(opening);

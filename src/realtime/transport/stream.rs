@@ -19,8 +19,9 @@ use tokio::{
 };
 
 use super::{
+    frame::{self, Boundaries},
     link::{Cut, Link},
-    pid::Scanner,
+    scanner::Scanner,
     wire::Wire,
 };
 
@@ -30,9 +31,6 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// What the scanner takes at a time: before CONNECT is answered there is not much to write.
 const SCANNED: usize = 4096;
 
-/// The engine's first ping. It comes at once, and a client has no need of it before CONNECT is answered.
-const PING: &[u8] = &[0x81, 1, b'2'];
-
 /// A TCP connection that [`Link::cut`] ends from outside, whatever its tasks wait for.
 ///
 /// Vectored writes are not offered: the scanner would have to follow them.
@@ -40,11 +38,13 @@ pub(super) struct Guarded {
     wire: Arc<Wire>,
     /// Bytes that are read before those of the connection: frames that came glued to the upgrade request.
     unread: Bytes,
+    /// Where the peer is in what it has sent; nothing between two frames.
+    incoming: Option<Box<Boundaries>>,
     link: Arc<Link>,
     /// How long a write may make no progress.
     patience: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Looks for the answer to CONNECT, and goes when that was written.
+    /// Changes the engine's first words, and goes when the answer to CONNECT was written.
     scanner: Option<Box<Scanner>>,
     /// Bytes at the beginning of what is written that are not for the peer.
     swallowed: u8,
@@ -65,6 +65,8 @@ pub(super) struct Limits {
     /// what a socket leaves behind in its buffers, too; it would keep trying for a quarter of an hour. Not less than the
     /// heartbeat takes to miss somebody: that one knows better why, and is not to be overtaken by a tunnel on the way.
     pub(super) silence: Duration,
+    /// What it is told that it has for a pong.
+    pub(super) pong: Duration,
     /// So many events may wait for it.
     pub(super) outbox: usize,
 }
@@ -81,10 +83,11 @@ impl Guarded {
         let _ = SockRef::from(&io).set_send_buffer_size(SEND_BUFFER);
         #[cfg(target_os = "linux")]
         let _ = SockRef::from(&io).set_tcp_user_timeout(Some(limits.silence));
-        let scanner = (!link.is_answered()).then(Box::default);
+        let scanner = (!link.is_answered()).then(|| Box::new(Scanner::new(limits.pong)));
         Self {
             wire: Arc::new(Wire::new(io, limits.outbox)),
             unread,
+            incoming: None,
             link,
             patience: limits.write,
             deadline: None,
@@ -121,8 +124,10 @@ impl Guarded {
 
     /// What the peer is to read before everything else: written together with the first of that. It is no frame.
     pub(super) fn begins_with(&mut self, answer: Vec<u8>) {
-        self.wire.begins_with(answer.len());
-        self.scanner = Some(Box::new(Scanner::after(answer)));
+        if let Some(scanner) = &mut self.scanner {
+            self.wire.begins_with(answer.len());
+            scanner.begins_with(answer);
+        }
     }
 
     /// From here on the session that began with polling ends with the stream. The engine forgets that if the stream
@@ -141,7 +146,7 @@ impl Guarded {
         match self.link.reason() {
             None => Ok(()),
             Some(reason) => {
-                if matches!(reason, Cut::Stuck | Cut::Overflow | Cut::Flood) {
+                if matches!(reason, Cut::Stuck | Cut::Silent | Cut::Overflow | Cut::Flood) {
                     // The peer does not read: don't let the kernel keep what it will never take.
                     let _ = SockRef::from(&self.wire.io).set_linger(Some(Duration::ZERO));
                 }
@@ -198,10 +203,16 @@ impl Guarded {
         error
     }
 
-    /// Whether nothing but a ping waits, which goes with the answer to CONNECT: that is about to come, or the engine closes
-    /// the session.
-    fn only_pings(&self) -> bool {
-        self.scanner.as_ref().is_some_and(|scanner| scanner.ready() == PING) && !self.link.is_answered()
+    /// Takes note of what was read. Whether it is a pong and nothing else, which is not for the engine; others do no harm
+    /// there.
+    fn hears(&mut self, read: &[u8]) -> bool {
+        if self.incoming.is_none() && frame::is_pong(read) {
+            return true;
+        }
+        let mut incoming = self.incoming.take().map_or_else(Boundaries::default, |incoming| *incoming);
+        incoming.follow(read);
+        self.incoming = (!incoming.is_between()).then(|| Box::new(incoming));
+        false
     }
 
     /// Writes what the scanner holds ready, and lets go of a scanner that is done.
@@ -231,7 +242,9 @@ impl AsyncRead for Guarded {
         self.alive()?;
         if self.unread.has_remaining() {
             let n = self.unread.remaining().min(buf.remaining());
-            buf.put_slice(&self.unread.split_to(n));
+            let read = self.unread.split_to(n);
+            self.hears(&read);
+            buf.put_slice(&read);
             return Poll::Ready(Ok(()));
         }
         // The engine's writer looks here only when it has something itself; its reader always does.
@@ -242,8 +255,13 @@ impl AsyncRead for Guarded {
             ready!(self.wire.io.poll_read_ready(cx)).map_err(|error| self.judge(error))?;
             match try_read(&self.wire.io, buf.initialize_unfilled()) {
                 Ok(read) => {
-                    buf.advance(read);
-                    return Poll::Ready(Ok(()));
+                    if read > 0 {
+                        self.link.speaks();
+                    }
+                    if !self.hears(&buf.initialize_unfilled()[..read]) {
+                        buf.advance(read);
+                        return Poll::Ready(Ok(()));
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(self.judge(error))),
@@ -283,9 +301,6 @@ impl AsyncWrite for Guarded {
         let Some(scanner) = &mut this.scanner else { return this.put(cx, data) };
         let data = &data[..data.len().min(SCANNED)];
         scanner.scan(data, || this.link.take_pid());
-        if this.only_pings() {
-            return Poll::Ready(Ok(data.len()));
-        }
         // What the connection doesn't take now goes with the next write or the flush, which wait for it.
         match this.drain(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -296,9 +311,7 @@ impl AsyncWrite for Guarded {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.link.register_writer(cx);
         self.alive()?;
-        if !self.only_pings() {
-            ready!(self.drain(cx))?;
-        }
+        ready!(self.drain(cx))?;
         self.put_events(cx)
     }
 

@@ -113,20 +113,11 @@ async fn drain(engine: &Engine, stream: &mut Guarded, polling: &Polling) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realtime::transport::{link::Links, stream::Limits};
+    use crate::realtime::transport::{frame::masked, link::Links, stream::Limits};
     use tokio::{
         net::{TcpListener, TcpStream},
         sync::mpsc,
     };
-
-    /// A client's message of text.
-    fn masked(payload: &[u8]) -> Vec<u8> {
-        let mask = [7, 77, 177, 217];
-        let mut frame = vec![0x81, 0x80 | payload.len() as u8];
-        frame.extend_from_slice(&mask);
-        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        frame
-    }
 
     /// A stream of a session that polls, its claim, and its peer.
     async fn claimed(glued: &'static [u8]) -> (Guarded, Claim, TcpStream) {
@@ -137,7 +128,12 @@ mod tests {
         let link = links.open();
         links.name(&link, "sid");
         let claim = Claim::on(&link).unwrap();
-        let limits = Limits { write: Duration::from_secs(60), silence: Duration::from_secs(60), outbox: 16 };
+        let limits = Limits {
+            write: Duration::from_secs(60),
+            silence: Duration::from_secs(60),
+            pong: Duration::from_secs(60),
+            outbox: 16,
+        };
         (Guarded::new(accepted.unwrap().0, Bytes::from_static(glued), link, limits, None), claim, peer.unwrap())
     }
 

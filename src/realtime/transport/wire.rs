@@ -180,6 +180,12 @@ impl Wire {
         Ok(false)
     }
 
+    /// Whether frames wait only because the peer doesn't read.
+    pub(super) fn is_stuck(&self) -> bool {
+        let out = self.out.lock();
+        out.open && out.waiting.is_some()
+    }
+
     /// From here on frames may be written.
     pub(super) fn open(&self) {
         self.out.lock().open = true;

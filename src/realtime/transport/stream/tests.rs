@@ -1,5 +1,6 @@
 use super::{
     super::{
+        frame::masked,
         link::Links,
         wire::{Sent, When},
     },
@@ -18,7 +19,7 @@ async fn pair(write: Duration) -> (Guarded, TcpStream, Arc<Link>) {
     let address = listener.local_addr().unwrap();
     let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let link = Links::new(mpsc::channel(1).0).open();
-    let limits = Limits { write, silence: LONG, outbox: 512 };
+    let limits = Limits { write, silence: LONG, pong: LONG, outbox: 512 };
     let stream = Guarded::new(accepted.unwrap().0, Bytes::from_static(b"glued"), link.clone(), limits, None);
     (stream, peer.unwrap(), link)
 }
@@ -99,7 +100,7 @@ async fn the_answer_to_connect_gets_its_pid_and_the_scanner_goes() {
     }
     assert!(stream.scanner.is_none());
     stream.write_all(b"\x81\x013").await.unwrap();
-    let expected = b"\x81\x012\x81\x1d40{\"sid\":\"abc\",\"pid\":\"1.2.x\"}\x81\x0242\x81\x013";
+    let expected = b"\x81\x1d40{\"sid\":\"abc\",\"pid\":\"1.2.x\"}\x81\x0242\x81\x013";
     let mut read = vec![0; expected.len()];
     peer.read_exact(&mut read).await.unwrap();
     assert_eq!(read, expected);
@@ -197,7 +198,7 @@ async fn a_stream_that_is_gone_takes_its_connection_with_it() {
 }
 
 #[tokio::test]
-async fn the_first_packets_go_together_and_a_ping_waits_for_the_answer_to_connect() {
+async fn the_first_packets_go_together_and_the_engines_first_ping_is_kept_back() {
     let (mut stream, mut peer, link) = pair(LONG).await;
     stream.begins_with(b"HTTP/1.1 101\r\n\r\n".to_vec());
     let mut read = [0; 256];
@@ -207,14 +208,52 @@ async fn the_first_packets_go_together_and_a_ping_waits_for_the_answer_to_connec
     let first = peer.read(&mut read).await.unwrap();
     assert_eq!(&read[..first], b"HTTP/1.1 101\r\n\r\n\x81\x010");
 
-    stream.write_all(PING).await.unwrap();
+    stream.write_all(frame::PING).await.unwrap();
     stream.flush().await.unwrap();
     assert_eq!(peer.try_read(&mut read).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     link.set_pid("1.2.x".to_owned());
     stream.write_all(b"\x81\x0f40{\"sid\":\"abc\"}").await.unwrap();
     let rest = peer.read(&mut read).await.unwrap();
-    assert_eq!(&read[..rest], b"\x81\x012\x81\x1d40{\"sid\":\"abc\",\"pid\":\"1.2.x\"}");
+    assert_eq!(&read[..rest], b"\x81\x1d40{\"sid\":\"abc\",\"pid\":\"1.2.x\"}");
 
-    stream.write_all(PING).await.unwrap();
-    assert_eq!(peer.read(&mut read).await.unwrap(), PING.len(), "later ones don't wait");
+    stream.write_all(frame::PING).await.unwrap();
+    assert_eq!(peer.read(&mut read).await.unwrap(), frame::PING.len(), "others are not ours to keep");
+}
+
+#[tokio::test]
+async fn a_pong_is_a_sign_of_life_and_nothing_for_the_engine() {
+    let (mut stream, mut peer, link) = pair(LONG).await;
+    // What came with the request is the first half of a message.
+    stream.unread = Bytes::from(masked(b"4one")).split_to(5);
+    stream.read_exact(&mut [0; 5]).await.unwrap();
+    peer.write_all(&masked(b"4one")[5..]).await.unwrap();
+    stream.read_exact(&mut [0; 5]).await.unwrap();
+
+    link.pings(1);
+    assert!(link.owes_pong());
+    peer.write_all(&masked(b"3")).await.unwrap();
+    let mut read = [0; 64];
+    let mut reads = std::pin::pin!(stream.read(&mut read));
+    while link.owes_pong() {
+        assert!(futures_util::poll!(reads.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    peer.write_all(&masked(b"4two")).await.unwrap();
+    let length = reads.await.unwrap();
+    assert_eq!(&read[..length], masked(b"4two"));
+}
+
+#[tokio::test]
+async fn what_only_looks_like_a_pong_within_a_message_is_part_of_it() {
+    let (mut stream, mut peer, link) = pair(LONG).await;
+    stream.unread.clear();
+    let message = [&[0x82, 0x80 | 14, 0, 0, 0, 0][..], &masked(b"3"), &masked(b"3")].concat();
+    let mut read = [0; 64];
+    for part in [&message[..6], &message[6..13], &message[13..]] {
+        link.pings(1);
+        peer.write_all(part).await.unwrap();
+        let length = stream.read(&mut read).await.unwrap();
+        assert_eq!(&read[..length], part);
+        assert!(!link.owes_pong(), "whatever comes is a sign of life");
+    }
 }
