@@ -186,7 +186,6 @@ impl App {
                 limits.clone(),
                 delivery.clone(),
                 clock.clone(),
-                lifecycle.clone(),
                 metrics.clone(),
             ),
             reads,

@@ -2,16 +2,15 @@
 
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{delivery::Delivery, limits::Limits, media::Media};
 use crate::{
-    lifecycle::Lifecycle,
     metrics::Metrics,
     model::{
         Clock, Error, MessageId, Result, UserId,
         event::Event,
-        message::{Draft, Message, NewMessage, Text},
+        message::{Draft, Message, NewMessage, Sent, Text},
     },
     store::Store,
     trace::step,
@@ -22,23 +21,20 @@ pub struct Messages {
     store: Store,
     media: Media,
     limits: Limits,
-    delivery: Delivery,
     clock: Clock,
-    lifecycle: Lifecycle,
+    outbox: Arc<Outbox>,
+}
+
+/// What a message goes through once it is committed.
+#[derive(Debug)]
+struct Outbox {
+    delivery: Delivery,
     metrics: Metrics,
 }
 
 impl Messages {
-    pub fn new(
-        store: Store,
-        media: Media,
-        limits: Limits,
-        delivery: Delivery,
-        clock: Clock,
-        lifecycle: Lifecycle,
-        metrics: Metrics,
-    ) -> Self {
-        Self { store, media, limits, delivery, clock, lifecycle, metrics }
+    pub fn new(store: Store, media: Media, limits: Limits, delivery: Delivery, clock: Clock, metrics: Metrics) -> Self {
+        Self { store, media, limits, clock, outbox: Arc::new(Outbox { delivery, metrics }) }
     }
 
     /// Sends a message; it is answered as everybody sees it, as final JSON ([`Message`]). Answers when it and its entry in both
@@ -65,7 +61,7 @@ impl Messages {
                 if let Some(client_id) = draft.client_id
                     && let Some(first) = self.store.sent_before(sender, client_id).await?
                 {
-                    return self.repeated(first, receiver);
+                    return self.outbox.repeated(first, receiver);
                 }
                 self.store.user(receiver).await?.ok_or(Error::ReceiverNotFound)?;
                 Some(self.media.accept(sender, &data_url).await?)
@@ -80,15 +76,16 @@ impl Messages {
             image,
             created_at: self.clock.now(),
         };
-        // In a task of its own: a caller that hangs up between the commit and the hint must not take the hint with it.
-        let (messages, sending) = (self.clone(), self.lifecycle.tracker());
-        let sent = sending.spawn(async move { messages.commit(new).await }.in_current_span());
-        sent.await.map_err(|failed| Error::internal("messages", failed))?
+        // Not here, but where it is committed: a caller that hangs up before it has the answer must not take the hint with it.
+        let (outbox, span) = (self.outbox.clone(), Span::current());
+        let then = move |sent| span.in_scope(|| outbox.takes(sent, receiver));
+        self.store.send(new, then).instrument(step!("commit")).await?
     }
+}
 
-    async fn commit(&self, new: NewMessage) -> Result<Arc<RawValue>> {
-        let receiver = new.receiver;
-        let sent = self.store.send(new).instrument(step!("commit")).await?;
+impl Outbox {
+    /// Tells everybody of a message that was committed just now.
+    fn takes(&self, sent: Sent, receiver: UserId) -> Result<Arc<RawValue>> {
         if !sent.first {
             return self.repeated(sent.message, receiver);
         }

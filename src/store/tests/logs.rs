@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Sends as if it had been that many days ago.
 async fn said_days_ago(store: &Store, bench: &Bench, days: i64, from: UserId, to: UserId) {
     let created_at = bench.clock.now() - TimeDelta::days(days);
-    store.send(NewMessage { created_at, ..message(&bench.clock, from, to, "hello") }).await.expect("a send");
+    store.sends(NewMessage { created_at, ..message(&bench.clock, from, to, "hello") }).await.expect("a send");
 }
 
 /// Prunes everything that is older than that many days, `each` entries of a log at a time. Answers how many went.

@@ -62,7 +62,7 @@ on_both! {
                 // Before it, during it, and twenty more on what it made.
                 while after != Some(20) {
                     sent += 1;
-                    store.send(message(&clock, ann, bob, &format!("{sent}"))).await.expect("nobody is held up for good");
+                    store.sends(message(&clock, ann, bob, &format!("{sent}"))).await.expect("nobody is held up for good");
                     if sent == 5 {
                         begun.notify_one();
                     }

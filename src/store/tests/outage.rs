@@ -25,7 +25,7 @@ on_both! {
         let narrow = bench.tuned(|config| config.queue = 1).await;
         let lock = in_the_way(&narrow, bob).await;
 
-        let sends = join_all((0..10).map(|_| narrow.send(message(&bench.clock, ann, bob, "more"))));
+        let sends = join_all((0..10).map(|_| narrow.sends(message(&bench.clock, ann, bob, "more"))));
         // All sends are put before the lock is let go of: at most one waits in the queue, one in each writer.
         let (answers, unlocked) = tokio::join!(sends, lock.rollback());
 
@@ -45,11 +45,11 @@ on_both! {
         let hasty = bench.tuned(|config| config.timeout = Duration::from_millis(300)).await;
         let lock = in_the_way(&store, bob).await;
 
-        let given_up = hasty.send(message(&bench.clock, ann, bob, "never")).await;
+        let given_up = hasty.sends(message(&bench.clock, ann, bob, "never")).await;
         lock.rollback().await.expect("the lock is let go of");
-        let mut next = hasty.send(message(&bench.clock, ann, bob, "now")).await;
+        let mut next = hasty.sends(message(&bench.clock, ann, bob, "now")).await;
         while matches!(next, Err(Error::Unavailable(_))) {
-            next = hasty.send(message(&bench.clock, ann, bob, "now")).await;
+            next = hasty.sends(message(&bench.clock, ann, bob, "now")).await;
         }
 
         assert!(matches!(given_up, Err(Error::Unavailable(_))), "{given_up:?}");
@@ -68,7 +68,7 @@ async fn when_the_server_cuts_every_connection_sends_and_reads_go_through_on_new
 
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     admin.read.execute_unprepared(cut).await.expect("connections are cut");
-    let answers = join_all((0..100).map(|_| store.send(message(&bench.clock, bob, ann, "after")))).await;
+    let answers = join_all((0..100).map(|_| store.sends(message(&bench.clock, bob, ann, "after")))).await;
 
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     admin.read.execute_unprepared(cut).await.expect("connections are cut");

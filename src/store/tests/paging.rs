@@ -133,7 +133,7 @@ on_both! {
 
         let work = (0..40).map(async |n| match n % 4 {
             0 => store.mark_read(ann, bob, None).await.map(drop),
-            _ => store.send(message(&bench.clock, bob, ann, "more")).await.map(drop),
+            _ => store.sends(message(&bench.clock, bob, ann, "more")).await.map(drop),
         });
         let answers = futures_util::future::join_all(work).await;
 

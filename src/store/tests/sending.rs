@@ -69,7 +69,7 @@ on_both! {
 
         let sent = all((0..200).map(|n| {
             let (from, to) = if n % 3 == 0 { (ann, bob) } else { (bob, ann) };
-            stores[n % 2].send(message(&bench.clock, from, to, &n.to_string()))
+            stores[n % 2].sends(message(&bench.clock, from, to, &n.to_string()))
         }))
         .await;
 
@@ -91,7 +91,7 @@ on_both! {
             })
             .collect();
 
-        let sent = all(pairs.iter().enumerate().map(|(n, (from, to))| stores[n % 2].send(message(&bench.clock, *from, *to, "x")))).await;
+        let sent = all(pairs.iter().enumerate().map(|(n, (from, to))| stores[n % 2].sends(message(&bench.clock, *from, *to, "x")))).await;
 
         assert_eq!(sent.len(), 400);
         assert_whole(&stores[0], &sent).await;
@@ -105,13 +105,13 @@ on_both! {
         let name = ClientId::new();
 
         let sent =
-            all((0..50).map(|n| stores[n % 2].send(named(message(&bench.clock, ann, bob, "once"), name)))).await;
+            all((0..50).map(|n| stores[n % 2].sends(named(message(&bench.clock, ann, bob, "once"), name)))).await;
 
         let first: Vec<_> = sent.iter().filter(|sent| sent.first).collect();
         assert_eq!(first.len(), 1);
         assert!(sent.iter().all(|sent| sent.message == first[0].message && (sent.first || sent.entries.is_empty())));
         assert_eq!(logged(&stores[0], bob).await.len(), 1);
-        let to_another = stores[1].send(named(message(&bench.clock, ann, cid, "once"), name)).await;
+        let to_another = stores[1].sends(named(message(&bench.clock, ann, cid, "once"), name)).await;
         assert_eq!(to_another, Err(Error::ClientIdReused));
         let found = stores[1].sent_before(ann, name).await;
         assert_eq!(found, Ok(Some(first[0].message.clone())));
@@ -124,8 +124,8 @@ on_both! {
         let [ann, bob] = people(&stores[0], &bench.clock).await;
 
         let sent = all([
-            stores[0].send(message(&bench.clock, ann, bob, "hi Bob")),
-            stores[1].send(message(&bench.clock, bob, ann, "hi Ann")),
+            stores[0].sends(message(&bench.clock, ann, bob, "hi Bob")),
+            stores[1].sends(message(&bench.clock, bob, ann, "hi Ann")),
         ])
         .await;
 
@@ -143,7 +143,7 @@ on_both! {
 
         let answers = join_all((0..60).map(|n| {
             let receiver = if n % 10 == 0 { UserId::new() } else { bob };
-            store.send(message(&bench.clock, ann, receiver, "hello"))
+            store.sends(message(&bench.clock, ann, receiver, "hello"))
         }))
         .await;
 
@@ -167,7 +167,7 @@ on_both! {
             if n == 17 {
                 message.id = taken;
             }
-            store.send(message)
+            store.sends(message)
         }))
         .await;
 
@@ -184,7 +184,7 @@ on_both! {
         let [ann, bob] = people(&store, &bench.clock).await;
         let name = ClientId::new();
 
-        let sent = store.send(named(message(&bench.clock, ann, bob, "  Привет, \"Bob\" 🙂"), name)).await.expect("a send");
+        let sent = store.sends(named(message(&bench.clock, ann, bob, "  Привет, \"Bob\" 🙂"), name)).await.expect("a send");
 
         let entries = store.entries_after(bob, 0, 10).await.expect("a log");
         let live = crate::model::event::Event::new_message(&sent.message).expect("an event");
@@ -201,12 +201,12 @@ on_both! {
         let [ann, bob] = people(&store, &bench.clock).await;
         let closing = store.clone();
 
-        let sends = join_all((0..40).map(|_| store.send(message(&bench.clock, ann, bob, "last words"))));
+        let sends = join_all((0..40).map(|_| store.sends(message(&bench.clock, ann, bob, "last words"))));
         // The sends are polled first, so all of them are queued when the store begins to close.
         let (answers, ()) = tokio::join!(sends, closing.close());
 
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 40);
-        let late = store.send(message(&bench.clock, ann, bob, "too late")).await;
+        let late = store.sends(message(&bench.clock, ann, bob, "too late")).await;
         assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
         vec![store]
     }

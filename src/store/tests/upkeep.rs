@@ -69,8 +69,8 @@ on_both! {
         assert_eq!(store.user(bob).await, Ok(None));
         assert_eq!(store.contacts(ann, None, None, Limit::MAX).await.expect("contacts").rows, []);
         assert_eq!(store.chats(ann, None, Limit::MAX).await.expect("chats").rows.len(), 1);
-        assert_eq!(store.send(message(&bench.clock, ann, bob, "gone?")).await, Err(Error::ReceiverNotFound));
-        assert_eq!(store.send(message(&bench.clock, bob, ann, "gone")).await, Err(Error::AccountDeleted));
+        assert_eq!(store.sends(message(&bench.clock, ann, bob, "gone?")).await, Err(Error::ReceiverNotFound));
+        assert_eq!(store.sends(message(&bench.clock, bob, ann, "gone")).await, Err(Error::AccountDeleted));
         assert_eq!(store.live_session(session.id).await, Ok(Some(Session { user_deleted: true, ..session })));
         vec![store]
     }

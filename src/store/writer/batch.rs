@@ -47,16 +47,16 @@ impl Batches {
     /// Writes a batch and answers every send in it.
     pub(super) async fn run(&self, batch: Vec<Job>) {
         self.metrics.send_queue.sub(i64::try_from(batch.len()).unwrap_or_default());
-        // Nobody waits for these any more: under overload they would only delay those that somebody waits for.
-        let (messages, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().filter(|job| !job.answer.is_closed()).map(|job| (job.message, job.answer)).unzip();
+        // The others were told that it took too long: under overload they would only delay those that somebody waits for.
+        let now = Instant::now();
+        let (messages, done): (Vec<_>, Vec<_>) =
+            batch.into_iter().filter(|job| job.deadline > now).map(|job| (job.message, job.done)).unzip();
         if messages.is_empty() {
             return;
         }
         let answered = self.write(&messages).await;
-        for (answer, result) in answers.into_iter().zip(answered) {
-            // Whoever went away meanwhile finds the message in the log.
-            drop(answer.send(result));
+        for (done, outcome) in done.into_iter().zip(answered) {
+            done(outcome);
         }
     }
 

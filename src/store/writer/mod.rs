@@ -26,15 +26,17 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::task::TaskTracker;
 
-/// A send and where its answer goes.
-#[derive(Debug)]
+/// A send.
 struct Job {
     message: NewMessage,
-    answer: oneshot::Sender<Result<Sent>>,
+    /// When its sender is told that it took too long.
+    deadline: Instant,
+    /// What is done with the outcome, at once and without waiting for anything.
+    done: Box<dyn FnOnce(Result<Sent>) + Send>,
 }
 
 /// The end of the queue that senders hold. When the last handle is dropped, the workers finish what is queued and end.
@@ -53,16 +55,24 @@ impl fmt::Debug for Writer {
 }
 
 impl Store {
-    /// Stores a message and its entry in both people's logs in one transaction, together with other sends that wait.
+    /// Stores a message and its entry in both people's logs in one transaction, together with other sends that wait. Once it is
+    /// committed, `then` is called with what was stored, whether its sender still waits or not, and what that answers is answered
+    /// here. It runs between two batches, so it must not take long; of the sends of one batch it is called in their order.
     ///
     /// # Errors
     /// [`Error::ReceiverNotFound`], [`Error::SelfMessage`], [`Error::ClientIdReused`], [`Error::AccountDeleted`] if the sender
     /// is gone; [`Error::Unavailable`] if the queue is full (then nothing was stored) or the database gave no answer in
     /// time (then a repeat with the same `clientId` finds out).
-    pub async fn send(&self, message: NewMessage) -> Result<Sent> {
+    pub async fn send<T>(&self, message: NewMessage, then: impl FnOnce(Sent) -> T + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
-        self.writer.put(Job { message, answer })?;
-        match timeout(self.timeout, answered).await {
+        let deadline = Instant::now() + self.timeout;
+        // Whoever went away meanwhile finds the message in the log.
+        let done = Box::new(move |sent: Result<Sent>| drop(answer.send(sent.map(then))));
+        self.writer.put(Job { message, deadline, done })?;
+        match timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Error::unavailable("database", "the writer stopped")),
             Err(_) => Err(Error::unavailable("database", "the send was not committed in time")),
