@@ -22,19 +22,19 @@ pub struct Messages {
     media: Media,
     limits: Limits,
     clock: Clock,
-    outbox: Arc<Outbox>,
+    announcer: Arc<Announcer>,
 }
 
-/// What a message goes through once it is committed.
+/// Tells of messages once they are committed.
 #[derive(Debug)]
-struct Outbox {
+struct Announcer {
     delivery: Delivery,
     metrics: Metrics,
 }
 
 impl Messages {
     pub fn new(store: Store, media: Media, limits: Limits, delivery: Delivery, clock: Clock, metrics: Metrics) -> Self {
-        Self { store, media, limits, clock, outbox: Arc::new(Outbox { delivery, metrics }) }
+        Self { store, media, limits, clock, announcer: Arc::new(Announcer { delivery, metrics }) }
     }
 
     /// Sends a message; it is answered as everybody sees it, as final JSON ([`Message`]). Answers when it and its entry in both
@@ -61,7 +61,7 @@ impl Messages {
                 if let Some(client_id) = draft.client_id
                     && let Some(first) = self.store.sent_before(sender, client_id).await?
                 {
-                    return self.outbox.repeated(first, receiver);
+                    return self.announcer.repeated(first, receiver);
                 }
                 self.store.user(receiver).await?.ok_or(Error::ReceiverNotFound)?;
                 Some(self.media.accept(sender, &data_url).await?)
@@ -77,15 +77,15 @@ impl Messages {
             created_at: self.clock.now(),
         };
         // Not here, but where it is committed: a caller that hangs up before it has the answer must not take the hint with it.
-        let (outbox, span) = (self.outbox.clone(), Span::current());
-        let then = move |sent| span.in_scope(|| outbox.takes(sent, receiver));
+        let (announcer, span) = (self.announcer.clone(), Span::current());
+        let then = move |sent| span.in_scope(|| announcer.announces(sent, receiver));
         self.store.send(new, then).instrument(step!("commit")).await?
     }
 }
 
-impl Outbox {
+impl Announcer {
     /// Tells everybody of a message that was committed just now.
-    fn takes(&self, sent: Sent, receiver: UserId) -> Result<Arc<RawValue>> {
+    fn announces(&self, sent: Sent, receiver: UserId) -> Result<Arc<RawValue>> {
         if !sent.first {
             return self.repeated(sent.message, receiver);
         }

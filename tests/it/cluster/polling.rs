@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::support::{
     Answer, TestHub, TestUser, eventually,
     hub::TestNode,
+    peer::SilentPeer,
     soon,
     user::{answer, request},
 };
@@ -22,6 +23,7 @@ async fn cluster(nodes: usize) -> TestHub {
 /// Somebody's polling session, whose requests may go to any node.
 struct Session {
     sid: String,
+    greeting: Value,
 }
 
 impl Session {
@@ -34,7 +36,7 @@ impl Session {
         let open = open.text().await.unwrap();
         assert_eq!(length, Some(open.len() as u64));
         let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
-        Self { sid: open["sid"].as_str().unwrap().to_owned() }
+        Self { sid: open["sid"].as_str().unwrap().to_owned(), greeting: open }
     }
 
     /// A request of this session, without a cookie: the node that opened it knows who it is.
@@ -80,6 +82,40 @@ impl Session {
 
 async fn forwarded(node: &TestNode) -> [f64; 2] {
     [node.metric(FORWARDED[0]).await, node.metric(FORWARDED[1]).await]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_is_told_how_long_it_has_for_a_pong_by_whatever_way_it_comes() {
+    let hub = TestHub::alone_with(&[("HUBBUB__REALTIME__PING_INTERVAL", "7s"), ("HUBBUB__REALTIME__PING_TIMEOUT", "11s")]).await;
+    let [bob] = hub.users(["bob"]).await;
+
+    let polling = Session::opens(hub.node(0), &bob).await.greeting;
+    assert_eq!((&polling["pingInterval"], &polling["pingTimeout"]), (&7_000.into(), &11_000.into()));
+    let websocket = SilentPeer::connects(hub.node(0), &bob).await.heard;
+    let websocket = String::from_utf8_lossy(&websocket);
+    assert!(websocket.contains(r#""pingInterval":7000,"pingTimeout":11000,"#), "{websocket}");
+    hub.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_polls_no_more_is_missed_and_not_before() {
+    let hub = TestHub::alone_with(&[("HUBBUB__REALTIME__PING_INTERVAL", "1s"), ("HUBBUB__REALTIME__PING_TIMEOUT", "1s")]).await;
+    let (node, [bob]) = (hub.node(0), hub.users(["bob"]).await);
+    let session = Session::opens(node, &bob).await;
+    session.connects(&[node]).await;
+    let missed = || node.metric("hubbub_disconnects_total{reason=\"ping_timeout\"}");
+
+    // The first ping came at once. All of them take longer than anybody may be silent.
+    session.posts(node, "3").await;
+    for _ in 0..4 {
+        while session.polls(node).await != "2" {}
+        session.posts(node, "3").await;
+    }
+    assert_eq!(missed().await, 0.0);
+
+    eventually("it is missed", || async { (missed().await == 1.0).then_some(()) }).await;
+    assert_eq!(session.at(node, Method::GET).send().await.unwrap().status(), 400);
+    hub.stops().await;
 }
 
 fn is_unknown(answer: &Answer) {
@@ -174,7 +210,7 @@ async fn what_cannot_be_passed_on_is_an_unknown_session() {
     let stolen = other.sid.split_once('.').unwrap().1;
     for forged in [format!("{sid}.{stolen}"), format!("{sid}.fwAAAQu4"), format!("{sid}."), sid.to_owned(), format!(".{sealed}")]
     {
-        is_unknown(&answer(Session { sid: forged }.at(hub.node(1), Method::GET)).await);
+        is_unknown(&answer(Session { sid: forged, greeting: Value::Null }.at(hub.node(1), Method::GET)).await);
     }
     assert_eq!(forwarded(hub.node(1)).await, [0.0, 0.0], "nobody was asked");
 

@@ -14,6 +14,8 @@ const RECEIVE_BUFFER: u32 = 4096;
 /// A connected socket that nobody serves any more.
 pub(crate) struct SilentPeer {
     _stream: TcpStream,
+    /// All that it was told up to the answer to CONNECT.
+    pub(crate) heard: Vec<u8>,
 }
 
 impl SilentPeer {
@@ -35,6 +37,6 @@ impl SilentPeer {
             let read = soon("the answer to CONNECT", stream.read_buf(&mut heard)).await.unwrap();
             assert!(read > 0, "refused: {}", String::from_utf8_lossy(&heard));
         }
-        Self { _stream: stream }
+        Self { _stream: stream, heard }
     }
 }
