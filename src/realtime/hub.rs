@@ -256,11 +256,13 @@ impl Hub {
         sent
     }
 
-    /// Says to a socket what became of the position that it named. Its outbox is empty then.
-    pub(super) fn tell_verdict(&self, socket: &LocalSocket, verdict: Verdict) {
+    /// Says to a socket what became of the position that it named, and where it is now if it must start anew: else a connection
+    /// that breaks before the next event would make it load everything again. Its outbox is empty then.
+    pub(super) fn tell_verdict(&self, socket: &LocalSocket, verdict: Verdict, at: Position) {
         let mut told = json!({ "verdict": verdict.label(), "count": verdict.count() });
         if let Some(reason) = verdict.reason() {
             told["reason"] = reason.label().into();
+            told["position"] = at.to_string().into();
         }
         Packet::new("resume", &told, None).send(socket, When::Soon);
     }

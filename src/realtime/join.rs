@@ -133,7 +133,7 @@ impl Joining {
     pub(super) async fn join(mut self, socket: LocalSocket) -> Result<()> {
         let (recent, user, number) = (self.hub.services().recent.clone(), self.person.id, socket.connection.number);
         if let Some(verdict) = self.verdict {
-            self.hub.tell_verdict(&socket, verdict);
+            self.hub.tell_verdict(&socket, verdict, self.since);
             let verdict = verdict.reason().map_or(verdict.label(), Reset::label);
             recent.resumed(user, number, self.since, self.head, verdict);
         }

@@ -68,7 +68,7 @@ onEachDeployment((hub) => {
       assert.deepEqual(await back.next('resume'), [{ verdict: 'resumed', count: 1 }]);
       await back.showsOnly(missed);
       const lost = await bob.connects(hub.node(1), { ...options, auth: { since: '1.77' } });
-      assert.deepEqual(await lost.next('resume'), [{ verdict: 'reset', count: 0, reason: 'ahead' }]);
+      assert.deepEqual(await lost.next('resume'), [{ verdict: 'reset', count: 0, reason: 'ahead', position: '1.2' }]);
     });
 
     test(`${name}: a client that says nonsense about its past starts anew`, async () => {

@@ -251,7 +251,8 @@ async fn what_was_pruned_from_the_log_is_a_reset() {
     services::tampers_with(&database, "DELETE FROM user_events WHERE seq <= 2").await;
 
     let trimmed = json!({ "verdict": "reset", "count": 0, "reason": "trimmed" });
-    bob.resumes_at(hub.node(0), "1.1").await.expects_verdict(trimmed).await;
+    let now = bob.resumes_at(hub.node(0), "1.1").await.expects_verdict(trimmed).await.expect("where to go on");
+    bob.resumes_at(hub.node(0), &now).await.expects_verdict(json!({ "verdict": "current", "count": 0 })).await;
     let kept = json!({ "verdict": "resumed", "count": 1 });
     bob.resumes_at(hub.node(0), "1.2").await.expects_verdict(kept).await;
     let page = bob.gets("/api/sync?since=1.0").await.is(200);

@@ -22,6 +22,8 @@ interface Verdict {
   verdict: 'current' | 'resumed' | 'reset';
   count: number;
   reason?: string;
+  /** Where we are now, after a reset. */
+  position?: string;
 }
 
 export interface ConnectionOptions {
@@ -35,8 +37,8 @@ export interface ConnectionOptions {
   live: (isLive: boolean) => void;
   /** An event, with its position if it is a numbered one. */
   event: (name: string, data: unknown, position: string | undefined) => void;
-  /** What was missed can't be told. */
-  reset: (reason: string) => void;
+  /** What was missed can't be told; what comes now follows this position. */
+  reset: (reason: string, position: string | undefined) => void;
 }
 
 type Phase = 'waiting' | 'failed' | 'catching-up' | 'live' | 'ended';
@@ -180,11 +182,11 @@ export class Connection {
     if (this.#missing === 0) this.#live();
   }
 
-  #resume({ verdict, count, reason }: Verdict): void {
+  #resume({ verdict, count, reason, position }: Verdict): void {
     clearTimeout(this.#timer);
     // The cookie is somebody else's by now: nothing of theirs may be shown here.
     if (reason === 'other_user') return this.end();
-    if (verdict === 'reset') this.#options.reset(reason ?? 'unknown');
+    if (verdict === 'reset') this.#options.reset(reason ?? 'unknown', isPosition(position) ? position : undefined);
     this.#missing = verdict === 'resumed' ? count : 0;
     if (this.#missing === 0) this.#live();
   }

@@ -70,7 +70,7 @@ export class Hub {
       changed: (state) => this.#changed(state),
       live: (isLive) => this.#live(isLive),
       event: (name, data, position) => this.#take(name, data, position),
-      reset: (reason) => this.#reset(reason),
+      reset: (reason, position) => this.#reset(reason, position),
     });
     const ask = this.#connection.ask.bind(this.#connection);
     this.#marks = new ReadMarks(ask);
@@ -201,9 +201,11 @@ export class Hub {
     if (this.#seen.add(message._id)) this.#emitter.emit('message', message);
   }
 
-  #reset(reason: string): void {
+  #reset(reason: string, position: string | undefined): void {
     const isFirst = this.#position.current === undefined;
     this.#position.forget();
+    // At once, or a connection that breaks before the next event would lead to another reset.
+    if (position !== undefined) this.#position.reach(position);
     this.#emitter.emit('reset', isFirst ? 'first' : reason);
   }
 

@@ -85,9 +85,13 @@ test('a reload goes on where the page was: nothing is missing, and nothing comes
 
 test('a page that showed nothing yet has a position, too', async () => {
   const storage = new TestStorage();
-  const before = await Tab.opens(node.url, bob, { storage });
-  await until(() => storage.values.has(`hubbub:${bob.id}:position`), 'a position is kept');
-  before.hub.stop();
+  const before = new Tab(node.url, bob, { storage });
+  // As soon as it is live, since its connection may break right after that.
+  before.hub.on('connection', (state) => {
+    if (state === 'live') before.hub.stop();
+  });
+  before.hub.start();
+  await until(() => before.states.includes('live'), 'it was live');
   await alice.sends(bob, 'between');
 
   const after = await Tab.opens(node.url, bob, { storage });
