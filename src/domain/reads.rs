@@ -28,7 +28,7 @@ impl Reads {
     /// # Errors
     /// [`Error::MessageNotFound`] if that message is not of this conversation, [`Error::Unavailable`].
     pub async fn mark(&self, me: UserId, other: UserId, up_to: MessageId) -> Result<ReadMark> {
-        // In a task of its own, as a send is: a reader who hangs up after the commit must not take the hint along.
+        // In a task of its own: a reader who hangs up after the commit must not take the hint along.
         let (reads, marking) = (self.clone(), self.lifecycle.tracker());
         let marked = marking.spawn(async move { reads.commit(me, other, up_to).await }.in_current_span());
         marked.await.map_err(|failed| Error::internal("reads", failed))?

@@ -196,6 +196,24 @@ on_both! {
         vec![store]
     }
 
+    async fn what_follows_a_commit_happens_though_its_sender_hung_up_and_a_panic_there_stops_nobody(bench: &Bench) -> Vec<Store> {
+        let store = bench.store().await;
+        let [ann, bob] = people(&store, &bench.clock).await;
+
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let mut hung_up = Box::pin(store.send(message(&bench.clock, ann, bob, "hung up"), |sent| tell.send(sent.entries.len())));
+        assert!(futures_util::poll!(hung_up.as_mut()).is_pending(), "it is queued");
+        drop(hung_up);
+        assert_eq!(told.await, Ok(2));
+
+        let fails = store.send(message(&bench.clock, ann, bob, "defect"), |_| -> () { panic!("as a defect would") });
+        let (failed, beside) = tokio::join!(fails, store.sends(message(&bench.clock, ann, bob, "beside")));
+        assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+        assert_eq!(beside.expect("a send of the same batch").message.number, 3);
+        assert_eq!(store.sends(message(&bench.clock, ann, bob, "next")).await.expect("a later one").message.number, 4);
+        vec![store]
+    }
+
     async fn after_closing_a_send_is_refused_and_those_before_are_answered(bench: &Bench) -> Vec<Store> {
         let store = bench.store().await;
         let [ann, bob] = people(&store, &bench.clock).await;

@@ -15,7 +15,10 @@ use crate::{
 };
 use prometheus::IntCounter;
 use sea_orm::{DatabaseConnection, DbErr};
-use std::time::Duration;
+use std::{
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Transactions that one batch may lose to others. (Losing the connection is limited by `database.timeout` alone: after a
@@ -56,7 +59,10 @@ impl Batches {
         }
         let answered = self.write(&messages).await;
         for (done, outcome) in done.into_iter().zip(answered) {
-            done(outcome);
+            // A defect there must not end the writer, and with it all sends. What is committed is found in the log.
+            if panic::catch_unwind(AssertUnwindSafe(|| done(outcome))).is_err() {
+                tracing::error!("what follows a send panicked; its sockets are told by the next sweep");
+            }
         }
     }
 
