@@ -21,6 +21,9 @@ pub(crate) use step;
 
 /// Where the current step stands, for whoever goes on elsewhere: a `traceparent`. `None` if nobody records it.
 pub fn context() -> Option<Arc<str>> {
+    if !tracing::span_enabled!(target: TARGET, tracing::Level::INFO) {
+        return None;
+    }
     let context = Span::current().context();
     let span = context.span();
     let at = span.span_context();

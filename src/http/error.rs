@@ -35,16 +35,13 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
-/// Answers, and logs the cause where there is one: here and nowhere else, so that each failure is one line.
+/// An error with a cause, as it travels with its answer to [`super::observe`]: the one line about the request says it.
+#[derive(Debug, Clone)]
+pub(super) struct Failed(pub(super) Error);
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let code = self.code();
-        if let Some(cause) = self.cause() {
-            match self.kind() {
-                Kind::Internal => tracing::error!(part = cause.part, cause = %cause.text, code, "request failed"),
-                _ => tracing::warn!(part = cause.part, cause = %cause.text, code, "request failed for now"),
-            }
-        }
         let retry_after = self.retry_after();
         let mut response = (status(self.kind()), Json(ErrorBody { message: self.to_string(), code })).into_response();
         if let Some(wait) = retry_after {
@@ -54,6 +51,9 @@ impl IntoResponse for Error {
         }
         if response.status() == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.cause().is_some() {
+            response.extensions_mut().insert(Failed(self));
         }
         response
     }

@@ -1,5 +1,8 @@
-//! What every request gets: an id, a span, a line in the log, and its place in the metrics. Never in any of them:
-//! bodies, tokens, cookies and query strings.
+//! What every request gets: an id, a line in the log, and its place in the metrics. Never in any of them: bodies, tokens, cookies
+//! and query strings.
+//!
+//! The line is all that an operator needs of a request that failed, so there is a span around the request only while somebody
+//! looks closer (`debug`): one costs more than all else here together.
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -10,9 +13,10 @@ use std::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 use uuid::Uuid;
 
-use super::client::Proxies;
+use super::{client::Proxies, error::Failed};
 use crate::{
     metrics::Metrics,
+    model::error::Kind,
     trace::{self, step},
 };
 
@@ -36,10 +40,11 @@ pub(super) async fn observe(observer: &Observer, request: Request, next: impl As
     let method = method_label(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), method, route);
+    let name = id.to_str().unwrap_or_default();
+    let span = tracing::debug_span!("request", id = %name, %method, %route);
     let step = if route.starts_with("/api/") {
         step!("request", otel.name = %format_args!("{method} {route}"), otel.kind = "server", http.request.method = method,
-            http.route = route, http.response.status_code = Empty, hubbub.request_id = id.to_str().unwrap_or_default())
+            http.route = route, http.response.status_code = Empty, hubbub.request_id = name)
     } else {
         // Polls last as long as they like, and say nothing.
         Span::none()
@@ -48,7 +53,7 @@ pub(super) async fn observe(observer: &Observer, request: Request, next: impl As
         Some(trace) => trace::follow(step, trace),
         None => step,
     };
-    let mut response = next(request).instrument(step.clone()).instrument(span.clone()).await;
+    let mut response = next(request).instrument(step.clone()).instrument(span).await;
 
     let status = response.status();
     step.record("http.response.status_code", status.as_u16());
@@ -56,16 +61,36 @@ pub(super) async fn observe(observer: &Observer, request: Request, next: impl As
     let elapsed = started.elapsed();
     metrics.http_requests.with_label_values(&[route, method, status.as_str()]).inc();
     metrics.http_seconds.with_label_values(&[route]).observe(elapsed.as_secs_f64());
-    span.in_scope(|| {
-        let (status, duration_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1000.0);
-        if status >= 500 {
-            tracing::info!(status, duration_ms, "answered");
-        } else {
-            tracing::debug!(status, duration_ms, "answered");
-        }
-    });
+    let failed = response.extensions_mut().remove::<Failed>();
+    tell(&Answered { id: name, method, route, status: status.as_u16(), duration_ms: elapsed.as_secs_f64() * 1000.0 }, failed);
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// What the line of a request says.
+struct Answered<'a> {
+    id: &'a str,
+    method: &'a str,
+    route: &'a str,
+    status: u16,
+    duration_ms: f64,
+}
+
+/// One line for a request. Causes are told here and nowhere else.
+fn tell(&Answered { id, method, route, status, duration_ms }: &Answered<'_>, failed: Option<Failed>) {
+    macro_rules! line {
+        ($level:ident, $text:literal $(, $($field:tt)*)?) => {
+            tracing::$level!(%id, %method, %route, status, duration_ms, $($($field)*,)? $text)
+        };
+    }
+    let Some((error, cause)) = failed.as_ref().and_then(|Failed(error)| Some((error, error.cause()?))) else {
+        return if status >= 500 { line!(info, "answered") } else { line!(debug, "answered") };
+    };
+    let (code, part, cause) = (error.code(), cause.part, &cause.text);
+    match error.kind() {
+        Kind::Internal => line!(error, "request failed", code, part, %cause),
+        _ => line!(warn, "request failed for now", code, part, %cause),
+    }
 }
 
 /// The id that the caller or a proxy gave, if it can stand in a log line as it is; else a new one.
@@ -96,13 +121,32 @@ fn method_label(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Error;
     use axum::{
         Router,
         body::Body,
         middleware::{self, Next},
         routing::get,
     };
+    use parking_lot::Mutex;
+    use std::{io, sync::Arc};
     use tower::ServiceExt;
+    use tracing_subscriber::{EnvFilter, fmt};
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend(text);
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     async fn ask(metrics: &Metrics, method: &str, path: &str, id: Option<&str>) -> Response {
         let observer = Observer { metrics: metrics.clone(), proxies: Proxies::new(&[]) };
@@ -110,7 +154,8 @@ mod tests {
             let observer = observer.clone();
             async move { observe(&observer, request, async |request| next.run(request).await).await }
         });
-        let router = Router::new().route("/things/{id}", get(async || "thing")).layer(layer);
+        let fails = async || Error::unavailable("database", "connection refused");
+        let router = Router::new().route("/things/{id}", get(async || "thing")).route("/broken", get(fails)).layer(layer);
         let request = id.map_or(Request::builder(), |id| Request::builder().header(REQUEST_ID, id));
         let request = request.method(method).uri(path).body(Body::empty()).expect("a request");
         router.oneshot(request).await.expect("infallible")
@@ -127,6 +172,30 @@ mod tests {
             let made = response.headers()[REQUEST_ID].to_str().expect("text");
             assert!(Uuid::try_parse(made).is_ok(), "{id:?} became {made}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_failed_is_one_line_that_says_which_and_why() {
+        let lines = Lines::default();
+        let writer = {
+            let lines = lines.clone();
+            move || lines.clone()
+        };
+        let log = fmt().with_writer(writer).with_ansi(false).with_env_filter(EnvFilter::new("info")).finish();
+        let _while_it_lives = tracing::subscriber::set_default(log);
+        let metrics = Metrics::new().expect("series");
+
+        ask(&metrics, "GET", "/things/1", Some("well")).await;
+        ask(&metrics, "GET", "/broken?token=secret", Some("ill")).await;
+
+        let log = String::from_utf8(lines.0.lock().clone()).expect("text");
+        assert_eq!(log.lines().count(), 1, "{log}");
+        for said in
+            ["WARN", "id=ill", "method=GET", "route=/broken", "status=503", "part=\"database\"", "cause=connection refused"]
+        {
+            assert!(log.contains(said), "{said} is missing in {log}");
+        }
+        assert!(!log.contains("secret"), "{log}");
     }
 
     #[tokio::test]
