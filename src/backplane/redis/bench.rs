@@ -3,14 +3,15 @@
 use super::wire::{self, Note, Told};
 use crate::model::event::Envelope;
 
-/// As the publisher writes it; `None` would be a defect.
+/// As the publisher writes it; `None` if one has no entries, or for a defect.
 pub fn encode(envelopes: &[Envelope]) -> Option<String> {
     let told = |envelope: &Envelope| {
-        let mut told = Told::of(envelope);
-        envelope.entries.iter().for_each(|entry| told.push(*entry));
-        Note::Envelope(told)
+        let (first, rest) = envelope.entries.split_first()?;
+        let mut told = Told::of(envelope, *first);
+        rest.iter().for_each(|entry| told.push(*entry));
+        Some(Note::Envelope(told))
     };
-    wire::encode(&envelopes.iter().map(told).collect::<Vec<_>>()).ok()
+    wire::encode(&envelopes.iter().map(told).collect::<Option<Vec<_>>>()?).ok()
 }
 
 /// As the inbox reads what [`encode`] wrote.

@@ -308,17 +308,21 @@ async fn together(inner: &Inner, users: &[UserId]) -> FredResult<Vec<Vec<String>
         let keys: Vec<String> = users.iter().map(|user| inner.keys.presence(*user)).collect();
         scripts::run::<Vec<Vec<String>>, _, _>(&scripts::WHEREABOUTS, inner.link.publisher(), keys, ())
     };
-    Ok(try_join_all(users.chunks(TOGETHER).map(ask)).await?.concat())
+    Ok(try_join_all(users.chunks(TOGETHER).map(ask)).await?.into_iter().flatten().collect())
 }
 
 /// Sorts envelopes by the nodes that are to be told, each with the entries of that node's people only.
 fn address(envelopes: &[Envelope], places: &Places, own: NodeId) -> HashMap<NodeId, Vec<Note>> {
     let mut notes: HashMap<NodeId, Vec<Note>> = HashMap::new();
     for envelope in envelopes {
-        let mut told: HashMap<NodeId, Told> = HashMap::new();
+        // Searched from one end to the other: most envelopes are for one other node or none.
+        let mut told: Vec<(NodeId, Told)> = Vec::new();
         for entry in &envelope.entries {
             for node in places.get(&entry.0).into_iter().flatten().filter(|node| **node != own) {
-                told.entry(*node).or_insert_with(|| Told::of(envelope)).push(*entry);
+                match told.iter_mut().find(|(to, _)| to == node) {
+                    Some((_, told)) => told.push(*entry),
+                    None => told.push((*node, Told::of(envelope, *entry))),
+                }
             }
         }
         for (node, told) in told {

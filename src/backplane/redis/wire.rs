@@ -69,11 +69,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Of this envelope, without entries yet.
-    pub(super) fn of(envelope: &Envelope) -> Self {
+    /// Of this envelope, with one of its entries.
+    pub(super) fn of(envelope: &Envelope, entry: (UserId, i64)) -> Self {
         let Envelope { event, origin, .. } = envelope;
         let (at, trace) = (origin.committed_at, origin.trace.clone());
-        Self { kind: event.kind as i16, entries: Vec::new(), at, trace, payload: event.payload.clone() }
+        Self { kind: event.kind as i16, entries: vec![entry], at, trace, payload: event.payload.clone() }
     }
 
     /// Adds an entry of the same event.
@@ -123,8 +123,7 @@ mod tests {
         let event = Event { kind: EventKind::NewMessage, payload };
         let user = UserId::new();
         let origin = Origin { committed_at: Some(1_700_000_000_000_001), ..Origin::default() };
-        let mut told = Told::of(&Envelope { event, entries: Vec::new(), origin });
-        told.push((user, 3));
+        let told = Told::of(&Envelope { event, entries: Vec::new(), origin }, (user, 3));
 
         let message = format!("42|{}", encode(&[Note::Beacon(7), Note::Envelope(told)]).expect("writes"));
 

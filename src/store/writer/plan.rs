@@ -44,7 +44,11 @@ impl Facts {
     /// As if everybody and every conversation were there, and everything at the number 0. Conversations have ids that mean
     /// nothing but that they are different.
     pub(super) fn presumed(batch: &[NewMessage]) -> Self {
-        let mut facts = Self::default();
+        let mut facts = Self {
+            people: HashSet::with_capacity(2 * batch.len()),
+            conversations: HashMap::with_capacity(batch.len()),
+            ..Self::default()
+        };
         for new in batch {
             let place = facts.conversations.len() as u128;
             let key = direct_key(new.sender, new.receiver);
@@ -103,7 +107,13 @@ pub(super) fn check(message: &NewMessage, people: &HashSet<Uuid>) -> Result<()> 
 
 /// Gives out the numbers.
 pub(super) fn plan(batch: &[NewMessage], mut facts: Facts) -> Plan<'_> {
-    let mut plan = Plan::default();
+    let size = batch.len();
+    let mut plan = Plan {
+        answers: Vec::with_capacity(size),
+        messages: Vec::with_capacity(size),
+        entries: Vec::with_capacity(2 * size),
+        ..Plan::default()
+    };
     for new in batch {
         let answer = place(&mut plan, &mut facts, new);
         plan.answers.push(answer);

@@ -275,7 +275,10 @@ impl Transaction {
         if found.is_empty() {
             return Ok(None);
         }
-        let mut stood = Stood::default();
+        let mut stood = Stood {
+            conversations: HashMap::with_capacity(plan.conversations.len()),
+            logs: HashMap::with_capacity(plan.logs.len()),
+        };
         for row in found {
             // The last one has counted the others, and is nobody's.
             let Some(id) = get::<Option<Uuid>, _>(&row, 0)? else { continue };
