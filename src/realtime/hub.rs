@@ -3,6 +3,7 @@
 //! A person's [`Cursor`] and sockets sit behind one lock: whatever the source of an entry, hint or log, it passes that
 //! lock once, so each socket gets each number once and in order. Locks are taken in the order table, then person.
 
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::json;
@@ -42,7 +43,7 @@ pub(super) struct Hub(Arc<Inner>);
 struct Inner {
     people: Mutex<HashMap<UserId, Arc<Person>>>,
     /// Whose sockets a revocation concerns.
-    sessions: Mutex<HashMap<SessionId, LocalSockets>>,
+    sessions: Mutex<IndexMap<SessionId, LocalSockets>>,
     services: Services,
     config: config::Realtime,
     lifecycle: Lifecycle,
@@ -155,7 +156,7 @@ impl Hub {
         if let Some(sockets) = sessions.get_mut(&connection.identity.session) {
             sockets.retain(|socket| !Arc::ptr_eq(&socket.connection, connection));
             if sockets.is_empty() {
-                sessions.remove(&connection.identity.session);
+                sessions.swap_remove(&connection.identity.session);
             }
         }
     }

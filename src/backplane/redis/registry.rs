@@ -2,6 +2,7 @@
 //! (`register.rs`) brings Redis there over one connection, so that two writes about one person never overtake each
 //! other. What failed simply stays to be written.
 
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -39,7 +40,7 @@ struct State {
     node: Option<NodeId>,
     /// Counts registrations: what an older one wrote doesn't count any more.
     epoch: u64,
-    people: HashMap<UserId, Person>,
+    people: IndexMap<UserId, Person>,
     /// Who waits until somebody is registered.
     waiting: HashMap<UserId, Vec<oneshot::Sender<()>>>,
     generations: u64,
@@ -265,7 +266,7 @@ impl Registry {
                 if person.shown {
                     gone(change.user, person.seen);
                 }
-                state.people.remove(&change.user);
+                state.people.swap_remove(&change.user);
             }
         }
         if batch.complete {
@@ -305,7 +306,7 @@ impl Registry {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         let missing: Vec<UserId> = state.people.keys().filter(|user| !registered.contains(user)).copied().collect();
-        let surplus: Vec<UserId> = registered.iter().filter(|user| !state.people.contains_key(user)).copied().collect();
+        let surplus: Vec<UserId> = registered.iter().filter(|user| !state.people.contains_key(*user)).copied().collect();
         for user in missing {
             state.people.entry(user).or_default().written = false;
             state.enqueue(user);

@@ -1,6 +1,7 @@
 //! Which sessions are known to be good, so that not every request asks the database. An entry counts only while the poll of
 //! revoked sessions is fresh: that is what makes a revocation reach this node within a second, or the cache stand aside.
 
+use indexmap::IndexMap;
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
@@ -21,8 +22,8 @@ const CAPACITY: usize = 100_000;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     /// Two generations: what nobody asked for while the younger filled up is forgotten.
-    young: HashMap<SessionId, Holder>,
-    old: HashMap<SessionId, Holder>,
+    young: IndexMap<SessionId, Holder>,
+    old: IndexMap<SessionId, Holder>,
     revoked: HashMap<SessionId, Instant>,
     /// Nothing is put in before this moment: more was revoked than can be remembered.
     shut_until: Option<Instant>,
@@ -57,7 +58,7 @@ impl Cache {
         if let Some(holder) = self.young.get(&session) {
             return Some(holder.of(session));
         }
-        let identity = self.old.remove(&session)?.of(session);
+        let identity = self.old.swap_remove(&session)?.of(session);
         self.keep(identity);
         Some(identity)
     }
@@ -77,8 +78,8 @@ impl Cache {
 
     /// Forgets a session, and keeps it out for a while.
     pub(super) fn revoke(&mut self, session: SessionId, now: Instant) {
-        self.young.remove(&session);
-        self.old.remove(&session);
+        self.young.swap_remove(&session);
+        self.old.swap_remove(&session);
         if self.revoked.len() >= CAPACITY {
             self.revoked.retain(|_, at| now.saturating_duration_since(*at) < MEMORY);
         }

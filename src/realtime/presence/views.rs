@@ -5,9 +5,10 @@
 //! [`Views::told`], which moves only in [`Views::advance`]: a socket that comes in between is told that state, and then
 //! the same changes as everybody.
 
+use indexmap::{IndexMap, map::Entry};
 use smallvec::{Array, SmallVec};
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::Instant,
 };
@@ -58,12 +59,12 @@ pub(super) struct Views<S> {
     /// Counts what was told; lists are of one edition.
     edition: u64,
     scope: Audience,
-    seats: HashMap<u32, Seat<S>>,
-    viewers: HashMap<UserId, Viewer>,
+    seats: IndexMap<u32, Seat<S>>,
+    viewers: IndexMap<UserId, Viewer>,
     /// With [`Audience::Conversations`]: who here talks with whom.
-    fans: HashMap<UserId, People>,
+    fans: IndexMap<UserId, People>,
     /// Which sockets watch whom.
-    watchers: HashMap<UserId, Numbers>,
+    watchers: IndexMap<UserId, Numbers>,
     /// Whose conversations are to be read.
     unread: HashSet<UserId>,
     /// To be said besides what [`Views::advance`] says.
@@ -82,10 +83,10 @@ impl<S: Clone> Views<S> {
             config,
             told,
             edition: 0,
-            seats: HashMap::new(),
-            viewers: HashMap::new(),
-            fans: HashMap::new(),
-            watchers: HashMap::new(),
+            seats: IndexMap::new(),
+            viewers: IndexMap::new(),
+            fans: IndexMap::new(),
+            watchers: IndexMap::new(),
             unread: HashSet::new(),
             asides: Vec::new(),
         }
@@ -123,14 +124,14 @@ impl<S: Clone> Views<S> {
 
     /// A socket ended. Harmless for one that is not here.
     pub(super) fn leave(&mut self, number: u32) {
-        let Some(seat) = self.seats.remove(&number) else { return };
+        let Some(seat) = self.seats.swap_remove(&number) else { return };
         for user in seat.watched() {
             remove(&mut self.watchers, *user, &number);
         }
         let Entry::Occupied(mut viewer) = self.viewers.entry(seat.user) else { return };
         viewer.get_mut().seats.retain(|other| *other != number);
         if viewer.get().seats.is_empty() {
-            let gone = viewer.remove();
+            let gone = viewer.swap_remove();
             self.unread.remove(&seat.user);
             for partner in gone.partners.known().unwrap_or_default() {
                 remove(&mut self.fans, *partner, &seat.user);
@@ -176,7 +177,7 @@ impl<S: Clone> Views<S> {
     fn switch(&mut self, scope: Audience, words: &mut Vec<(S, Word)>) {
         self.scope = scope;
         self.edition += 1;
-        self.fans = HashMap::new();
+        self.fans = IndexMap::new();
         for viewer in self.viewers.values_mut() {
             *viewer = Viewer { seats: std::mem::take(&mut viewer.seats), ..Viewer::default() };
         }
@@ -211,7 +212,7 @@ impl<S: Clone> Views<S> {
             for fan in self.fans.get(&user).into_iter().flatten() {
                 let Some(viewer) = self.viewers.get_mut(fan) else { continue };
                 viewer.edition = self.edition;
-                for number in viewer.seats.iter().filter(|number| self.seats.get(number).is_some_and(|seat| seat.begun)) {
+                for number in viewer.seats.iter().filter(|number| self.seats.get(*number).is_some_and(|seat| seat.begun)) {
                     concerned.entry(*number).or_default().push(user, left);
                 }
             }
@@ -370,14 +371,14 @@ impl<S: Clone> Views<S> {
     }
 }
 
-fn remove<A: Array<Item: PartialEq>>(index: &mut HashMap<UserId, SmallVec<A>>, user: UserId, what: &A::Item) {
+fn remove<A: Array<Item: PartialEq>>(index: &mut IndexMap<UserId, SmallVec<A>>, user: UserId, what: &A::Item) {
     if let Entry::Occupied(mut entry) = index.entry(user) {
         let held = entry.get_mut();
         if let Some(at) = held.iter().position(|other| other == what) {
             held.swap_remove(at);
         }
         if held.is_empty() {
-            entry.remove();
+            entry.swap_remove();
         }
     }
 }
