@@ -33,7 +33,8 @@ fn measure(bencher: Bencher<'_, '_>, config: &config::Database, sends: usize) {
     let (store, pairs) = runtime.block_on(open(config, sends));
     bencher.counter(ItemsCount::new(sends)).bench_local(|| {
         runtime.block_on(async {
-            let sends = pairs.iter().map(|(sender, receiver)| store.send(world::message(*sender, *receiver), |sent| sent));
+            let sends =
+                pairs.iter().map(|(sender, receiver)| store.send(world::message(*sender, *receiver), |sent| (sent, || ())));
             assert!(join_all(sends).await.iter().all(Result::is_ok), "each send is committed");
         });
     });

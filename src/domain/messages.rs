@@ -32,6 +32,13 @@ struct Announcer {
     metrics: Metrics,
 }
 
+/// A message that nobody was told of yet.
+struct News {
+    message: MessageId,
+    event: Event,
+    entries: Vec<(UserId, i64)>,
+}
+
 impl Messages {
     pub fn new(store: Store, media: Media, limits: Limits, delivery: Delivery, clock: Clock, metrics: Metrics) -> Self {
         Self { store, media, limits, clock, announcer: Arc::new(Announcer { delivery, metrics }) }
@@ -78,22 +85,32 @@ impl Messages {
         };
         // Not here, but where it is committed: a caller that hangs up before it has the answer must not take the hint with it.
         let (announcer, span) = (self.announcer.clone(), Span::current());
-        let then = move |sent| span.in_scope(|| announcer.announces(sent, receiver));
+        let then = move |sent| {
+            let (answer, news) = announcer.takes(sent, receiver);
+            (answer, move || span.in_scope(|| announcer.announces(news)))
+        };
         self.store.send(new, then).instrument(step!("commit")).await?
     }
 }
 
 impl Announcer {
-    /// Tells everybody of a message that was committed just now.
-    fn announces(&self, sent: Sent, receiver: UserId) -> Result<Arc<RawValue>> {
+    /// What a send that was committed just now is answered, and what is to be told of it.
+    fn takes(&self, sent: Sent, receiver: UserId) -> (Result<Arc<RawValue>>, Option<News>) {
         if !sent.first {
-            return self.repeated(sent.message, receiver);
+            return (self.repeated(sent.message, receiver), None);
         }
         self.metrics.messages_accepted.inc();
-        let event = Event::new_message(&sent.message)?;
-        let payload = event.payload.clone();
-        self.delivery.publish_message(sent.message.id, event, sent.entries);
-        Ok(payload)
+        match Event::new_message(&sent.message) {
+            Ok(event) => (Ok(event.payload.clone()), Some(News { message: sent.message.id, event, entries: sent.entries })),
+            Err(error) => (Err(error), None),
+        }
+    }
+
+    /// Tells everybody concerned.
+    fn announces(&self, news: Option<News>) {
+        if let Some(News { message, event, entries }) = news {
+            self.delivery.publish_message(message, event, entries);
+        }
     }
 
     fn repeated(&self, first: Message, receiver: UserId) -> Result<Arc<RawValue>> {

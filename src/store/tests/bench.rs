@@ -167,6 +167,6 @@ pub(super) use on_both;
 impl Store {
     /// As [`Store::send`], with nothing to do afterwards.
     pub(super) async fn sends(&self, message: NewMessage) -> crate::model::Result<Sent> {
-        self.send(message, |sent| sent).await
+        self.send(message, |sent| (sent, || ())).await
     }
 }

@@ -203,12 +203,14 @@ on_both! {
         let [ann, bob] = people(&store, &bench.clock).await;
 
         let (tell, told) = tokio::sync::oneshot::channel();
-        let mut hung_up = Box::pin(store.send(message(&bench.clock, ann, bob, "hung up"), |sent| tell.send(sent.entries.len())));
+        let then = |sent: Sent| ((), move || tell.send(sent.entries.len()).expect("somebody waits"));
+        let mut hung_up = Box::pin(store.send(message(&bench.clock, ann, bob, "hung up"), then));
         assert!(futures_util::poll!(hung_up.as_mut()).is_pending(), "it is queued");
         drop(hung_up);
         assert_eq!(told.await, Ok(2));
 
-        let fails = store.send(message(&bench.clock, ann, bob, "defect"), |_| -> () { panic!("as a defect would") });
+        let defect = |_: Sent| -> ((), fn()) { panic!("as a defect would") };
+        let fails = store.send(message(&bench.clock, ann, bob, "defect"), defect);
         let (failed, beside) = tokio::join!(fails, store.sends(message(&bench.clock, ann, bob, "beside")));
         assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
         assert_eq!(beside.expect("a send beside it").message.number, 3);

@@ -56,21 +56,32 @@ impl fmt::Debug for Writer {
 
 impl Store {
     /// Stores a message and its entry in both people's logs in one transaction, together with other sends that wait. Once it is
-    /// committed, `then` is called with what was stored, whether its sender still waits or not, and what that answers is answered
-    /// here. It runs between two batches, so it must not take long; of the sends of one batch it is called in their order.
+    /// committed, `then` is called with what was stored, whether its sender still waits or not: the first of what it gives is
+    /// answered here, and the second is called after that. Both run between two batches, so they must not take long; of the
+    /// sends of one batch they are called in their order.
+    ///
+    /// After, since of the tasks that a task wakes, the one that it wakes last runs next, on the same thread (tokio's LIFO slot);
+    /// the others wait for another thread to wake up. Whoever tells the receivers shall not.
     ///
     /// # Errors
     /// [`Error::ReceiverNotFound`], [`Error::SelfMessage`], [`Error::ClientIdReused`], [`Error::AccountDeleted`] if the sender
     /// is gone; [`Error::Unavailable`] if the queue is full (then nothing was stored) or the database gave no answer in
     /// time (then a repeat with the same `clientId` finds out).
-    pub async fn send<T>(&self, message: NewMessage, then: impl FnOnce(Sent) -> T + Send + 'static) -> Result<T>
+    pub async fn send<T, A>(&self, message: NewMessage, then: impl FnOnce(Sent) -> (T, A) + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
+        A: FnOnce(),
     {
         let (answer, answered) = oneshot::channel();
         let deadline = Instant::now() + self.timeout;
-        // Whoever went away meanwhile finds the message in the log.
-        let done = Box::new(move |sent: Result<Sent>| drop(answer.send(sent.map(then))));
+        let done = Box::new(move |sent: Result<Sent>| {
+            let (told, after) = sent.map(then).map_or_else(|error| (Err(error), None), |(told, after)| (Ok(told), Some(after)));
+            // Whoever went away meanwhile finds the message in the log.
+            drop(answer.send(told));
+            if let Some(after) = after {
+                after();
+            }
+        });
         self.writer.put(Job { message, deadline, done })?;
         match timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
