@@ -1,12 +1,13 @@
 //! What several nodes on one Redis do together while nothing is wrong.
 
 use super::*;
+use futures_util::future::join_all;
 
 on_every_redis! {
     on one cluster for all {
         an_envelope_reaches_the_node_of_its_person_once_and_no_other;
         a_node_is_told_only_the_entries_of_its_own_people;
-        a_person_of_whose_arrival_nobody_has_heard_yet_is_told;
+        people_of_whose_arrival_nobody_has_heard_yet_are_told;
         a_person_who_left_is_not_told_any_more;
         everybody_sees_who_is_online_everywhere;
         a_crowd_is_registered_and_seen;
@@ -37,27 +38,34 @@ async fn an_envelope_reaches_the_node_of_its_person_once_and_no_other(redis: Dep
     assert_eq!(c.pulls_envelopes_until(on_both).await, [on_both]);
 }
 
-async fn a_person_of_whose_arrival_nobody_has_heard_yet_is_told(redis: Deployment) {
+/// Few are looked up with the command that tells those who are seen, many with one beside it.
+async fn people_of_whose_arrival_nobody_has_heard_yet_are_told(redis: Deployment) {
     let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
-    let [ann, bob, carl] = [UserId::new(), UserId::new(), UserId::new()];
-    a.fences(carl).await;
-    b.fences(ann).await;
-    a.shows_online(&[ann, carl]).await;
-    // The next beacon tells a of it.
-    b.fences(bob).await;
+    let mut online = vec![UserId::new()];
+    a.fences(online[0]).await;
+    for size in [1, 20] {
+        let crowd: Vec<UserId> = (0..2 * size).map(|_| UserId::new()).collect();
+        let (seen, unseen) = crowd.split_at(size);
+        join_all(seen.iter().map(|user| b.fences(*user))).await;
+        online.extend(seen);
+        a.shows_online(&online).await;
+        // The next beacon tells a of them.
+        join_all(unseen.iter().map(|user| b.fences(*user))).await;
 
-    a.backplane.publish(envelope(&[ann, bob]));
+        a.backplane.publish(envelope(&crowd));
 
-    let mut missing = vec![ann, bob];
-    while !missing.is_empty() {
-        let told = b.pulls("an envelope", |signal| match signal {
-            Signal::Envelope(envelope) => Some(envelope.entries),
-            _ => None,
-        });
-        for (user, _) in told.await {
-            let at = missing.iter().position(|missing| *missing == user).expect("told once");
-            missing.swap_remove(at);
+        let mut missing = crowd.clone();
+        while !missing.is_empty() {
+            let told = b.pulls("an envelope", |signal| match signal {
+                Signal::Envelope(envelope) => Some(envelope.entries),
+                _ => None,
+            });
+            for (user, _) in told.await {
+                let at = missing.iter().position(|missing| *missing == user).expect("told once");
+                missing.swap_remove(at);
+            }
         }
+        online.extend(unseen);
     }
 }
 
@@ -121,7 +129,7 @@ async fn a_crowd_is_registered_and_seen(redis: Deployment) {
     let [a, b] = [Node::redis(&redis), Node::redis(&redis)];
     let crowd: Vec<UserId> = (0..3000).map(|_| UserId::new()).collect();
     b.fences(UserId::new()).await;
-    let fences = futures_util::future::join_all(crowd.iter().map(|user| a.fences(*user)));
+    let fences = join_all(crowd.iter().map(|user| a.fences(*user)));
     fences.await;
     let seen = async {
         let mut online = b.backplane.online();

@@ -209,7 +209,7 @@ async fn prove(inner: &Inner) -> FredResult<()> {
 
 async fn beacon(inner: &Inner) -> FredResult<()> {
     let (node, notes) = (inner.node(), [Note::Beacon(inner.inbox.next_beacon())]);
-    if inner.tell(node, &super::publish::encode(&notes)?).await? {
+    if inner.tell(node, &super::round::encode(&notes)?).await? {
         return Ok(());
     }
     inner.lost_lease(node);

@@ -5,7 +5,7 @@
 //! connect   the connections                    keys, scripts, wire   what is where and how it is written
 //! keeper    lease, join, repair                inbox                 what is heard, and whether anything is
 //! registry  who should be registered           register              writes that
-//! peers     who is online elsewhere            publish               tells the others
+//! peers     who is online elsewhere            publish, round        tells the others
 //! sweep     cleans up after the dead           formers               ids that this process had before
 //! observe   compares, and reads anew           whole                 whether it is known who is online
 //! limits    token buckets                      load                  sockets of each node
@@ -68,6 +68,7 @@ mod peers;
 mod publish;
 mod register;
 mod registry;
+mod round;
 mod scripts;
 mod sweep;
 mod whole;
@@ -383,7 +384,7 @@ impl Inner {
 
     /// Tells every other node.
     async fn broadcast(&self, notes: &[Note]) -> Result<(), Error> {
-        let text = publish::encode(notes)?;
+        let text = round::encode(notes)?;
         try_join_all(self.others().await?.into_iter().map(|node| self.tell(node, &text))).await?;
         Ok(())
     }

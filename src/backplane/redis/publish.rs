@@ -1,11 +1,8 @@
 //! Telling other nodes: a bounded queue, and one task that takes many envelopes at once, looks up where their people are, and tells
 //! each node in one message, in the same round trip.
 
-use fred::{
-    error::{Error, ErrorKind},
-    interfaces::{FredResult, HashesInterface},
-};
-use futures_util::future::{join_all, try_join_all};
+use fred::interfaces::{FredResult, HashesInterface};
+use futures_util::future::join_all;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -18,8 +15,9 @@ use tokio::sync::{
 };
 
 use super::{
-    Inner, scripts,
-    wire::{self, Note, Told, Whispered},
+    Inner,
+    round::{Messages, Outcome, Places, encode, round, tell},
+    wire::{Note, Told, Whispered},
 };
 use crate::{
     model::{
@@ -34,8 +32,6 @@ use crate::{
 pub(in crate::backplane) const QUEUE: usize = 16_384;
 /// Envelopes told in one round.
 const BATCH: usize = 256;
-/// People whose places are asked for at once: Redis does nothing else meanwhile.
-const TOGETHER: usize = 1_000;
 /// In the lease of those who understand whispers: others would reconcile for each.
 pub(super) const WHISPERS: &str = "whispers";
 /// Between attempts to ask the others for a reconcile.
@@ -174,8 +170,7 @@ async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) ->
         envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user)).collect();
     let seen = inner.peers.places(&people);
     people.extend(whispers.iter().flat_map(|whisper| whisper.to.iter().copied()));
-    // Written to one connection before the first answer is awaited: one round trip.
-    let (mut outcomes, places) = tokio::join!(tell(inner, envelopes, &seen), whereabouts(inner, people.into_iter().collect()));
+    let (mut outcomes, places) = round(inner, address(envelopes, &seen, inner.node()), people.into_iter().collect()).await;
     let places = match places {
         Ok(places) => places,
         Err(cause) => {
@@ -189,7 +184,7 @@ async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) ->
         (*user, nodes.copied().collect())
     });
     let unseen: Places = unseen.filter(|(_, nodes): &(_, Vec<_>)| !nodes.is_empty()).collect();
-    let (more, ()) = tokio::join!(tell(inner, envelopes, &unseen), whisper(inner, whispers, &places));
+    let (more, ()) = tokio::join!(tell(inner, address(envelopes, &unseen, inner.node())), whisper(inner, whispers, &places));
     outcomes.extend(more);
 
     remember(inner, envelopes, &places, &outcomes);
@@ -200,40 +195,6 @@ async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) ->
         tracing::debug!(%cause, "could not remove entries of dead nodes");
     }
     outcomes.iter().filter(|told| told.outcome == Telling::Failed).map(|told| told.notes).sum()
-}
-
-/// The nodes on which people are.
-pub(super) type Places = HashMap<UserId, Vec<NodeId>>;
-
-/// What came of one message to a node.
-struct Outcome {
-    node: NodeId,
-    /// What it says.
-    notes: usize,
-    outcome: Telling,
-}
-
-/// Tells each node, in one message, the entries of those of its people who are among `places`.
-async fn tell(inner: &Inner, envelopes: &[Envelope], places: &Places) -> Vec<Outcome> {
-    let messages = address(envelopes, places, inner.node()).into_iter().map(async |(node, notes)| {
-        let told = match encode(&notes) {
-            Ok(text) => inner.tell(node, &text).await,
-            Err(cause) => Err(cause),
-        };
-        let outcome = match told {
-            Ok(true) => {
-                inner.metrics.published.inc_by(u64::try_from(notes.len()).unwrap_or(0));
-                Telling::Told
-            }
-            Ok(false) => Telling::NoLease,
-            Err(cause) => {
-                tracing::debug!(%cause, %node, "could not tell a node");
-                Telling::Failed
-            }
-        };
-        Outcome { node, notes: notes.len(), outcome }
-    });
-    join_all(messages).await
 }
 
 /// Keeps for a while which nodes were told of which entries: what `hubbub doctor` asks for. Of two messages to one node, what came
@@ -284,36 +245,9 @@ async fn whisper(inner: &Inner, whispers: &[Whisper], places: &Places) {
     }
 }
 
-async fn whereabouts(inner: &Inner, users: Vec<UserId>) -> FredResult<Places> {
-    let answers = if inner.link.clustered() { each(inner, &users).await? } else { together(inner, &users).await? };
-    if answers.len() != users.len() {
-        return Err(Error::new(ErrorKind::Protocol, "an answer is missing"));
-    }
-    let nodes = |names: Vec<String>| names.iter().filter_map(|node| node.parse().ok()).collect();
-    Ok(users.into_iter().zip(answers.into_iter().map(nodes)).collect())
-}
-
-/// Asks with a command for each person: on a cluster, each may be on another server.
-async fn each(inner: &Inner, users: &[UserId]) -> FredResult<Vec<Vec<String>>> {
-    let pipeline = inner.link.publisher().pipeline();
-    for user in users {
-        let () = pipeline.hkeys(inner.keys.presence(*user)).await?;
-    }
-    pipeline.try_all::<Vec<String>>().await.into_iter().collect()
-}
-
-/// Asks with one command for many: writing and reading a command costs the client ten times what a key in it does.
-async fn together(inner: &Inner, users: &[UserId]) -> FredResult<Vec<Vec<String>>> {
-    let ask = |users: &[UserId]| {
-        let keys: Vec<String> = users.iter().map(|user| inner.keys.presence(*user)).collect();
-        scripts::run::<Vec<Vec<String>>, _, _>(&scripts::WHEREABOUTS, inner.link.publisher(), keys, ())
-    };
-    Ok(try_join_all(users.chunks(TOGETHER).map(ask)).await?.into_iter().flatten().collect())
-}
-
 /// Sorts envelopes by the nodes that are to be told, each with the entries of that node's people only.
-fn address(envelopes: &[Envelope], places: &Places, own: NodeId) -> HashMap<NodeId, Vec<Note>> {
-    let mut notes: HashMap<NodeId, Vec<Note>> = HashMap::new();
+fn address(envelopes: &[Envelope], places: &Places, own: NodeId) -> Messages {
+    let mut notes = Messages::new();
     for envelope in envelopes {
         // Searched from one end to the other: most envelopes are for one other node or none.
         let mut told: Vec<(NodeId, Told)> = Vec::new();
@@ -341,9 +275,4 @@ async fn bury(inner: &Inner, places: &Places, dead: &HashSet<NodeId>) -> FredRes
         }
     }
     pipeline.all().await
-}
-
-/// As [`wire::encode`], with the error that everything else here has.
-pub(super) fn encode(notes: &[Note]) -> FredResult<String> {
-    wire::encode(notes).map_err(|cause| Error::new(ErrorKind::Parse, cause.to_string()))
 }
