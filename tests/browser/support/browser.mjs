@@ -33,14 +33,14 @@ after(() => browser?.close());
 
 /**
  * A test with pages. `body` gets `{t, opens}`, where `opens(address, options)` opens a page in a context of its own, or in that of the page
- * `options.beside`; `options.account` is logged in there. When it fails, what each page showed is kept in target/browser. No story may end with
+ * `options.beside`; `options.account` is logged in there, and `options.prepare(page)` comes first. When it fails, what each page showed is kept in target/browser. No story may end with
  * an error of a script or a breach of the page's policy.
  */
 export function story(name, body, options = {}) {
   test(name, { ...STORY, ...options }, async (t) => {
     const pages = [];
     const contexts = new Set();
-    const opens = async (address, { beside, account, ...device } = {}) => {
+    const opens = async (address, { beside, account, prepare, ...device } = {}) => {
       const context = beside?.context() ?? (await browser.newContext({ viewport: WIDE, locale: 'en-GB', timezoneId: 'UTC', ...device }));
       contexts.add(context);
       context.setDefaultTimeout(PATIENCE);
@@ -48,6 +48,7 @@ export function story(name, body, options = {}) {
         await context.addCookies([{ name: 'jwt', value: account.token, url: new URL(address).origin, httpOnly: true, sameSite: 'Lax' }]);
       const page = await context.newPage();
       pages.push(listened(page));
+      await prepare?.(page);
       await page.goto(address);
       return page;
     };

@@ -1,4 +1,4 @@
-import type { Chat, Message, PublicUser, ReadMark } from '../../hub';
+import type { Chat, Message, PublicUser } from '../../hub';
 
 /** Conversations by the id of the other person. */
 export type Chats = ReadonlyMap<string, Chat>;
@@ -6,36 +6,46 @@ export type Chats = ReadonlyMap<string, Chat>;
 const isNewer = (message: Message, than: Message) =>
   message.createdAt > than.createdAt || (message.createdAt === than.createdAt && message._id > than._id);
 
-/** Lays loaded conversations over known ones: whatever came live while they were loading is newer and stays. */
-export function withLoaded(chats: Chats, loaded: readonly Chat[]): Chats {
+/** What was told of a conversation: another message, or how many are unread. */
+export type Change = { userId: string; message: Message } | { userId: string; unreadCount: number };
+
+/**
+ * Lays loaded conversations over known ones. `since` is what was told from before they were asked for until they came: a conversation holds some
+ * of its changes already, the first so many, for both tell one order.
+ */
+export function withLoaded(chats: Chats, loaded: readonly Chat[], since: readonly Change[]): Chats {
   const merged = new Map(chats);
   for (const chat of loaded) {
-    const known = merged.get(chat._id);
-    const stays = known !== undefined && isNewer(known.lastMessage, chat.lastMessage);
-    merged.set(chat._id, stays ? { ...chat, lastMessage: known.lastMessage, unreadCount: known.unreadCount } : chat);
+    const told = since.filter(({ userId }) => userId === chat._id);
+    const held = told.findLastIndex((change) => 'message' in change && !isNewer(change.message, chat.lastMessage));
+    // What follows the last message that it holds is another message, or a mark, which may be put in twice.
+    merged.set(chat._id, told.slice(held + 1).reduce(changed, chat));
   }
   return merged;
 }
 
-/** Puts in a new message. Answers nothing if the conversation is new and `person` is not known. */
-export function withMessage(chats: Chats, message: Message, me: string, person?: PublicUser): Chats | undefined {
-  const mine = message.senderId === me;
-  const userId = mine ? message.receiverId : message.senderId;
+/** Puts in what was told. Answers nothing if the conversation is new and `person` is not known. */
+export function withChange(chats: Chats, change: Change, person?: PublicUser): Chats | undefined {
+  const { userId } = change;
   const known = chats.get(userId);
-  if (known === undefined) {
-    return person && new Map(chats).set(userId, { ...person, lastMessage: message, unreadCount: mine ? 0 : 1 });
+  if (known !== undefined) {
+    const next = changed(known, change);
+    return next === known ? chats : new Map(chats).set(userId, next);
   }
-  // A list that was loaded later has counted it already.
-  if (!isNewer(message, known.lastMessage)) return chats;
-  return new Map(chats).set(userId, { ...known, lastMessage: message, unreadCount: known.unreadCount + (mine ? 0 : 1) });
+  if (!('message' in change)) return chats;
+  const { message } = change;
+  return person && new Map(chats).set(userId, { ...person, lastMessage: message, unreadCount: unreadBy(message, userId) });
 }
 
-/** Puts in how far one has read. */
-export function withRead(chats: Chats, mark: Pick<ReadMark, 'userId' | 'unreadCount'>): Chats {
-  const known = chats.get(mark.userId);
-  if (known === undefined || known.unreadCount === mark.unreadCount) return chats;
-  return new Map(chats).set(mark.userId, { ...known, unreadCount: mark.unreadCount });
+function changed(chat: Chat, change: Change): Chat {
+  if (!('message' in change)) return chat.unreadCount === change.unreadCount ? chat : { ...chat, unreadCount: change.unreadCount };
+  const { message } = change;
+  // A list that was loaded later has counted it already.
+  if (!isNewer(message, chat.lastMessage)) return chat;
+  return { ...chat, lastMessage: message, unreadCount: chat.unreadCount + unreadBy(message, chat._id) };
 }
+
+const unreadBy = (message: Message, userId: string) => (message.senderId === userId ? 1 : 0);
 
 /** Most recent first. */
 export function sorted(chats: Chats): Chat[] {

@@ -49,6 +49,30 @@ test('a first message of somebody unknown loads the list anew', async () => {
   await vi.waitFor(() => expect(store().chats.get('ada')?.unreadCount).toBe(1));
 });
 
+test('what was missed before the first connection is counted although more comes while the list is renewed', async () => {
+  chats.mockResolvedValueOnce({ items: [chat('ada', 1, 1)] });
+  await store().load();
+  chats.mockImplementationOnce(() => {
+    store().received(message('ada', 4), 'me');
+    store().received(message('ada', 5), 'me');
+    return Promise.resolve({ items: [chat('ada', 4, 4)] });
+  });
+  await store().renew();
+  expect(store().chats.get('ada')?.unreadCount).toBe(5);
+});
+
+test('an answer that comes after that to a later question does not count', async () => {
+  let late = (_: { items: Chat[] }) => {};
+  chats.mockReturnValueOnce(new Promise((answer) => (late = answer)));
+  const first = store().load();
+  chats.mockResolvedValueOnce({ items: [chat('ada', 2, 0)], next: 'more' });
+  chats.mockResolvedValueOnce({ items: [chat('bob', 1, 2)] });
+  expect(await store().renew()).toBe(true);
+  late({ items: [chat('ada', 2, 7)] });
+  expect(await first).toBe(false);
+  expect(unreadIn(store().chats)).toBe(2);
+});
+
 test('a list that fails to load says so, and a later try shows it', async () => {
   chats.mockRejectedValueOnce(new Error('away'));
   await store().load();

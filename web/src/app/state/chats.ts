@@ -1,9 +1,8 @@
 import { create } from 'zustand';
 import type { Chat, Message, ReadMark } from '../../hub';
-import { withLoaded, withMessage, withRead, type Chats } from '../logic/chats';
+import { withChange, withLoaded, type Change, type Chats } from '../logic/chats';
 import { api, wordsFor } from './api';
 import { usePeople } from './people';
-import { useSession } from './session';
 
 const pageSize = 200;
 /** Pages that are loaded at once; a list longer than that ends there. */
@@ -13,59 +12,60 @@ interface ChatsState {
   status: 'loading' | 'ready' | 'failed';
   error: string | undefined;
   chats: Chats;
-  load: () => Promise<void>;
+  /** Loads them all. Answers whether that worked; if not, what is shown already stays. */
+  load: () => Promise<boolean>;
   /** Loads the most recent ones anew: all that can have changed within a moment. */
-  renew: () => Promise<void>;
+  renew: () => Promise<boolean>;
   received: (message: Message, me: string) => void;
   read: (mark: Pick<ReadMark, 'userId' | 'unreadCount'>) => void;
   clear: () => void;
 }
 
 const initial = { status: 'loading' as const, error: undefined, chats: new Map<string, Chat>() };
-let loading: AbortController | undefined;
+/** The one request that is under way, and what was told since it was asked: of two answers, the one that comes last could be the older one. */
+let loading: { abort: AbortController; pages: number; since: Change[] } | undefined;
 
 /** All conversations, with their last message and what is unread. */
-export const useChats = create<ChatsState>()((set, get) => ({
-  ...initial,
-  load: async () => {
-    loading?.abort();
-    const { signal } = (loading = new AbortController());
+export const useChats = create<ChatsState>()((set, get) => {
+  const loadPages = async (pages: number): Promise<boolean> => {
+    loading?.abort.abort();
+    const own = (loading = { abort: new AbortController(), pages, since: [] });
     if (get().status === 'failed') set({ status: 'loading' });
     try {
       let cursor: string | undefined;
-      for (let page = 0; page < maxPages; page++) {
-        const { items, next } = await api.chats({ limit: pageSize, ...(cursor !== undefined && { cursor }) }, signal);
+      for (let page = 0; page < pages; page++) {
+        const { items, next } = await api.chats({ limit: pageSize, ...(cursor !== undefined && { cursor }) }, own.abort.signal);
+        if (loading !== own) return false;
         usePeople.getState().met(items);
-        set({ status: 'ready', error: undefined, chats: withLoaded(get().chats, items) });
+        set({ status: 'ready', error: undefined, chats: withLoaded(get().chats, items, own.since) });
+        own.since = [];
         cursor = next;
         if (cursor === undefined) break;
       }
+      return true;
     } catch (error) {
-      // What is shown already stays; the next connection loads it again.
-      if (!signal.aborted && get().status === 'loading') set({ status: 'failed', error: wordsFor(error) });
+      if (loading === own && get().status === 'loading') set({ status: 'failed', error: wordsFor(error) });
+      return false;
+    } finally {
+      if (loading === own) loading = undefined;
     }
-  },
-  renew: async () => {
-    const asked = useSession.getState().me;
-    try {
-      const { items } = await api.chats({ limit: pageSize });
-      if (useSession.getState().me?._id !== asked?._id) return;
-      usePeople.getState().met(items);
-      set({ chats: withLoaded(get().chats, items) });
-    } catch {
-      // What is shown is right but for that moment, and the failure shows elsewhere.
-      return;
-    }
-  },
-  received: (message, me) => {
-    const userId = message.senderId === me ? message.receiverId : message.senderId;
-    const chats = withMessage(get().chats, message, me, usePeople.getState().people.get(userId));
+  };
+  const tell = (change: Change) => {
+    loading?.since.push(change);
+    const chats = withChange(get().chats, change, usePeople.getState().people.get(change.userId));
     if (chats !== undefined) set({ chats });
     else void get().load();
-  },
-  read: (mark) => set({ chats: withRead(get().chats, mark) }),
-  clear: () => {
-    loading?.abort();
-    set(initial);
-  },
-}));
+  };
+  return {
+    ...initial,
+    load: () => loadPages(maxPages),
+    renew: () => loadPages(loading?.pages ?? 1),
+    received: (message, me) => tell({ userId: message.senderId === me ? message.receiverId : message.senderId, message }),
+    read: ({ userId, unreadCount }) => tell({ userId, unreadCount }),
+    clear: () => {
+      loading?.abort.abort();
+      loading = undefined;
+      set(initial);
+    },
+  };
+});

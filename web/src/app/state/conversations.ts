@@ -19,8 +19,8 @@ export interface Conversation {
 
 interface ConversationsState {
   conversations: ReadonlyMap<string, Conversation>;
-  /** Loads the newest page, or renews what is there. */
-  open: (userId: string) => Promise<void>;
+  /** Loads the newest page, or renews what is there. Answers whether that worked; if not, what is shown already stays. */
+  open: (userId: string) => Promise<boolean>;
   older: (userId: string) => Promise<void>;
   received: (message: Message, me: string) => void;
   /** Loads anew whatever is still looked at, and forgets the rest. */
@@ -54,13 +54,15 @@ export const useConversations = create<ConversationsState>()((set, get) => {
       try {
         const page = await api.history(userId, { limit: pageSize });
         const current = get().conversations.get(userId);
-        if (began !== generation || current === undefined) return;
+        if (began !== generation || current === undefined) return false;
         const { messages, gap } = withNewest(current.messages, page.items);
         const olderPages = gap || current.status !== 'ready' ? { older: page.next, olderStatus: 'idle' as const } : {};
         put(userId, { status: 'ready', error: undefined, messages, ...olderPages });
+        return true;
       } catch (error) {
         if (began === generation && get().conversations.get(userId)?.status !== 'ready')
           put(userId, { status: 'failed', error: wordsFor(error) });
+        return false;
       }
     },
     older: async (userId) => {

@@ -36,21 +36,24 @@ export function keepLive(): void {
 function begin(me: string): void {
   const hub = new Hub({ user: me, api });
   let wasLive = false;
-  let toldEarly = false;
+  /** Whether the lists may lack something that nobody will tell any more. At first, what comes between them and the first connection. */
+  let lacks = true;
+  const renew = () => {
+    lacks = false;
+    void renewLists().then((done) => (lacks ||= !done));
+  };
   hub.on('connection', (connection) => {
     useLive.setState({ connection });
     usePresence.setState({ cutOff: connection === 'offline' });
     if (connection === 'ended') useSession.getState().ended();
     if (connection !== 'live') return;
-    // Whatever came between the first lists and the first connection is in neither.
-    if (!wasLive || toldEarly) renew();
+    if (lacks) renew();
     else retryFailed();
     wasLive = true;
-    toldEarly = false;
   });
   hub.on('message', (message) => {
     // What I send by REST while cut off is told before what I miss, some of which may be older: the lists tell the order.
-    if (message.senderId === me && hub.connection !== 'live') toldEarly = true;
+    if (message.senderId === me && hub.connection !== 'live') lacks = true;
     useConversations.getState().received(message, me);
     useChats.getState().received(message, me);
     if (message.senderId !== me) usePresence.getState().stopped(message.senderId);
@@ -81,11 +84,15 @@ function retryFailed(): void {
   if (userId !== undefined && conversations.get(userId)?.status === 'failed') void open(userId);
 }
 
-function renew(): void {
-  const { status, load, renew: renewChats } = useChats.getState();
-  void (status === 'failed' ? load() : renewChats());
+/** Answers whether that worked. */
+async function renewLists(): Promise<boolean> {
+  const { status, load, renew } = useChats.getState();
   const userId = currentUser();
-  if (userId !== undefined) void useConversations.getState().open(userId);
+  const done = await Promise.all([
+    status === 'failed' ? load() : renew(),
+    userId === undefined || useConversations.getState().open(userId),
+  ]);
+  return done.every(Boolean);
 }
 
 function end(): void {
