@@ -86,8 +86,8 @@ async function all(stand) {
 function text({ found, systems }, set) {
   const command = (what) => `    make bench${what ? ` BENCH="${what}"` : ''}`;
   const setup = `Two nodes of each system, with one PostgreSQL (fsync on) and one Redis; messages go from people on one node to people on the other. The hub runs
-with its defaults but the rate limits, which are off since everybody comes from one address: durability, revocation, checks of receivers and
-metrics are on. The Node original (\`bench/node-peer\`) uses the sharded adapter and tells nobody who is online. Each figure is the median of ${runs}
+with its defaults but the rate limits, which are off since everybody comes from one address, and \`runtime.worker_threads\`, which divides the cores
+among the nodes: durability, revocation, checks of receivers and metrics are on. The Node original (\`bench/node-peer\`) uses the sharded adapter and tells nobody who is online. Each figure is the median of ${runs}
 runs of ${seconds} s (\`idle\`: one run) on fresh nodes, the systems by turns; the load generator runs on the same cores. "must" and "aim" are what was set for the hub, against the Node original
 measured in the same run. Passwords: the hub hashes with ${systems.hub.hash}, the original with ${systems.node.hash}.`;
   const lines = names.map((name) => command(`--only ${withNode && name === 'half' ? 'closed,half' : name}`));

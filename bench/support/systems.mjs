@@ -1,6 +1,7 @@
 // The systems that are compared: the hub on Redis and PostgreSQL, the hub with nothing but itself, and the stack that it replaces.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { peerPeople } from '../presence/people.mjs';
@@ -49,7 +50,7 @@ class System {
     const nodes = [];
     try {
       await this.prepares?.();
-      while (nodes.length < Math.min(count, this.most)) nodes.push(await this.starts(nodes.length));
+      while (nodes.length < Math.min(count, this.most)) nodes.push(await this.starts(nodes.length, count));
       const urls = nodes.map(({ url }) => url);
       return await work({ nodes, urls, ...(this.embedded ? {} : { postgres: stand.postgres, redis: stand.redis }) });
     } finally {
@@ -67,8 +68,10 @@ export class Hub extends System {
   database = 'faults';
   hash = 'argon2id (19 MiB, 2 rounds)';
 
-  starts() {
-    return this.stand.hubbub(this.settings.hub, { ...SIGN_UPS, ...this.settings.env });
+  /** One of so many nodes, which divide the cores among them. */
+  starts(_index, nodes) {
+    const threads = Math.max(1, Math.floor(availableParallelism() / nodes));
+    return this.stand.hubbub(this.settings.hub, { ...SIGN_UPS, HUBBUB__RUNTIME__WORKER_THREADS: String(threads), ...this.settings.env });
   }
 
   makes(_world, count) {

@@ -58,11 +58,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Openapi => openapi::run(),
         Command::CheckConfig => check_config::run(file.as_deref()),
-        Command::Serve => block_on(serve::run(config()?)),
-        Command::Migrate => block_on(migrate::run(unsigned()?)),
-        Command::Healthcheck => block_on(healthcheck::run(config()?)),
-        Command::Doctor(what) => block_on(doctor::run(unsigned()?, what)),
-        Command::Epoch(what) => block_on(epoch::run(unsigned()?, what)),
+        Command::Serve => {
+            let config = config()?;
+            block_on(config.runtime.worker_threads, serve::run(config))
+        }
+        Command::Migrate => block_on(1, migrate::run(unsigned()?)),
+        Command::Healthcheck => block_on(1, healthcheck::run(config()?)),
+        Command::Doctor(what) => block_on(1, doctor::run(unsigned()?, what)),
+        Command::Epoch(what) => block_on(1, epoch::run(unsigned()?, what)),
     }
 }
 
@@ -70,9 +73,19 @@ fn told(config: Result<Config, Faults>) -> anyhow::Result<Config> {
     config.map_err(|faults| anyhow::anyhow!("the configuration is not right:\n{faults}"))
 }
 
-fn block_on<F>(task: F) -> anyhow::Result<ExitCode>
+/// Runs a task, and whatever it spawns, on so many threads; 0 = one for each core that the process may use.
+fn block_on<F>(threads: usize, task: F) -> anyhow::Result<ExitCode>
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?.block_on(task)
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        some => some,
+    };
+    let mut runtime = match threads {
+        // Not a pool of one: where nobody can steal tasks, nothing guards against it.
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.worker_threads(threads).enable_all().build().context("cannot start the runtime")?.block_on(task)
 }

@@ -22,6 +22,7 @@ mod presence;
 mod realtime;
 mod redact;
 mod redis;
+mod runtime;
 mod schema;
 pub mod secret;
 mod suggest;
@@ -44,6 +45,7 @@ pub use ops::Ops;
 pub use presence::{Audience, Presence};
 pub use realtime::Realtime;
 pub use redis::Redis;
+pub use runtime::Runtime;
 pub use tracing::Tracing;
 
 /// Everything that can be configured, checked. One section a subsystem.
@@ -52,6 +54,7 @@ pub struct Config {
     pub http: Http,
     pub ops: Ops,
     pub log: Log,
+    pub runtime: Runtime,
     pub database: Database,
     pub redis: Redis,
     pub auth: Auth,

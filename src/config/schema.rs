@@ -68,6 +68,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("ops.recent_events", Count(0, 10_000_000)),
     Key::new("log.format", Choice(&["human", "json"])),
     Key::new("log.filter", Text).variable("RUST_LOG"),
+    Key::new("runtime.worker_threads", Count(0, 1_024)),
     Key::new("database.url", Text).variable("DATABASE_URL").shown_as(Secrecy::Url),
     Key::new("database.read_connections", Count(1, 1000)),
     Key::new("database.writers", Count(1, 64)),

@@ -12,6 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     connection::{Connection, LocalSocket, LocalSockets},
     cursor::Offered,
+    many::{self, Writers},
     meter::{Emitted, Meter, Meters, Name, Way},
     packet::Packet,
     person::{Person, State},
@@ -51,6 +52,7 @@ struct Inner {
     emitted: Emitted,
     meters: Meters,
     presence: Presence,
+    writers: Writers,
 }
 
 impl Hub {
@@ -61,6 +63,7 @@ impl Hub {
             emitted: Emitted::new(&metrics),
             meters: Meters::new(&metrics),
             presence: Presence::new(&services, config.presence.clone(), &metrics),
+            writers: Writers::new(),
             services,
             config: config.realtime.clone(),
             lifecycle,
@@ -208,7 +211,7 @@ impl Hub {
     fn emit(&self, person: &Arc<Person>, state: &mut State, events: &[Event], how: How) {
         let Some(head) = state.position() else { return };
         let first = head.seq + 1 - i64::try_from(events.len()).unwrap_or(0);
-        let are_many = state.sockets.len() > AT_ONCE;
+        let are_many = state.sockets.len() > many::AT_ONCE;
         let when = if are_many { When::OnFlush } else { When::Now };
         for (seq, event) in (first..).zip(events) {
             let at = Position { seq, ..head }.to_string();
@@ -231,21 +234,19 @@ impl Hub {
         if are_many && !std::mem::replace(&mut state.flushes, true) {
             let (hub, person) = (self.clone(), person.clone());
             self.0.lifecycle.spawn(async move {
-                tokio::time::sleep(GATHER).await;
+                tokio::time::sleep(many::GATHER).await;
                 hub.flush(&person);
             });
         }
     }
 
-    /// Has the events of somebody with many sockets written by several tasks. They need no order among each other: each
-    /// socket's own events have one.
+    /// Writes what waits for somebody with many sockets.
     fn flush(&self, person: &Person) {
         let mut state = person.lock();
         state.flushes = false;
-        for sockets in state.sockets.chunks(AT_ONCE) {
-            let links: Vec<Arc<Link>> = sockets.iter().map(|socket| socket.connection.link.clone()).collect();
-            self.0.lifecycle.spawn(async move { links.iter().for_each(|link| link.flush()) });
-        }
+        let links: Vec<Arc<Link>> = state.sockets.iter().map(|socket| socket.connection.link.clone()).collect();
+        drop(state);
+        self.0.writers.flush(&links, &self.0.lifecycle);
     }
 
     /// Queues an entry of the past to one socket.
@@ -381,12 +382,6 @@ impl How {
         }
     }
 }
-
-/// Sockets to which one task writes without a pause: some microseconds each. Almost everybody has fewer.
-const AT_ONCE: usize = 32;
-
-/// How long events wait for others if they go to more sockets than that: what comes within it costs one write a socket.
-const GATHER: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// How long a dismissed client has to hang up.
 const DISMISSAL: std::time::Duration = std::time::Duration::from_millis(500);

@@ -6,6 +6,7 @@
 //! - `hub`: this node's sockets, by `person`; `cursor` is one person's place in their own log.
 //! - `packet`: an event on its way to sockets, rendered once for all of them.
 //! - `pump`: pulls signals into the hub; `repair` reads from the log what they did not bring.
+//! - `many`: somebody with many sockets.
 //! - `meter`: what was delivered on which way, and how fast.
 //! - `shed`: closing what a node holds beyond its share, if that is wanted.
 //! - `presence`: what sockets are told of who is online.
@@ -35,6 +36,7 @@ mod handlers;
 mod handshake;
 mod hub;
 mod join;
+mod many;
 mod meter;
 mod packet;
 mod person;

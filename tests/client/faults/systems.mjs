@@ -41,7 +41,7 @@ function hubbub({ timings = 'default', repair = true, env = {} } = {}) {
     showsSender: true,
     ownClients: true,
     hasLogs: true,
-    environment: async (folder, urls) => {
+    environment: async (folder, urls, index) => {
       const media = join(folder, 'media');
       await mkdir(media, { recursive: true });
       return {
@@ -52,6 +52,8 @@ function hubbub({ timings = 'default', repair = true, env = {} } = {}) {
         HUBBUB__OPS__HOST: '127.0.0.1',
         RUST_BACKTRACE: '1',
         RUST_LOG: 'info',
+        // Every second node works with one thread, the others with several: they are different schedulers.
+        ...(index % 2 === 1 && { HUBBUB__RUNTIME__WORKER_THREADS: '1' }),
         ...WITHOUT_LIMITS,
         ...QUICK_DRAIN,
         HUBBUB__REALTIME__PING_INTERVAL: `${PINGS[timings].interval}s`,
@@ -112,7 +114,7 @@ export class Member {
   }
 
   async start() {
-    const env = { PATH: process.env.PATH, HOME: this.folder, TMPDIR: this.folder, ...(await this.system.environment(this.folder, this.urls)) };
+    const env = { PATH: process.env.PATH, HOME: this.folder, TMPDIR: this.folder, ...(await this.system.environment(this.folder, this.urls, this.index)) };
     const found = {};
     const onLine = (line) => {
       if (process.env.HUBBUB_TEST_LOG) console.error(`node ${this.index}: ${line}`);

@@ -65,7 +65,13 @@ class Deployment {
     this.folder = folder;
     this.#env = { ...COMMON, ...(this.isCluster ? await this.#cluster(folder) : {}), ...this.#env };
     // At the same time, as a deployment would: both find an empty database.
-    this.#nodes = await Promise.all(Array.from({ length: this.#kind.nodes }, () => Node.start(this.#env, folder)));
+    this.#nodes = await Promise.all(Array.from({ length: this.#kind.nodes }, (_, index) => this.#starts(index)));
+  }
+
+  /** Every second node works with one thread, the others with several: they are different schedulers. */
+  #starts(index) {
+    const threads = index % 2 === 1 ? { HUBBUB__RUNTIME__WORKER_THREADS: '1' } : {};
+    return Node.start({ ...threads, ...this.#env }, this.folder);
   }
 
   async #cluster(folder) {
@@ -78,7 +84,7 @@ class Deployment {
   async successorOf(index, stopped) {
     if (this.isCluster) return this.node(index + 1);
     await stopped;
-    this.#nodes[0] = await Node.start(this.#env, this.folder);
+    this.#nodes[0] = await this.#starts(0);
     return this.#nodes[0];
   }
 
@@ -86,7 +92,7 @@ class Deployment {
   async replaces(index) {
     const at = index % this.#kind.nodes;
     await this.#nodes[at].kill();
-    this.#nodes[at] = await Node.start(this.#env, this.folder);
+    this.#nodes[at] = await this.#starts(at);
     return this.#nodes[at];
   }
 
