@@ -3,10 +3,11 @@
 use super::bench::{Bench, message, named, on_both, people, say};
 use crate::{
     model::{ClientId, Error, UserId, event::EventKind, message::Sent, page::Limit},
-    store::Store,
+    store::{Store, sql},
 };
 use futures_util::future::join_all;
 use rand::RngExt as _;
+use sea_orm::ConnectionTrait as _;
 use std::collections::{BTreeMap, HashMap};
 
 /// Everybody's log as the senders were told it, in the order of its numbers.
@@ -215,6 +216,29 @@ on_both! {
         assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
         assert_eq!(beside.expect("a send beside it").message.number, 3);
         assert_eq!(store.sends(message(&bench.clock, ann, bob, "next")).await.expect("a later one").message.number, 4);
+        vec![store]
+    }
+
+    async fn a_send_to_somebody_without_a_log_leaves_nothing_behind_alone_or_in_a_batch(bench: &Bench) -> Vec<Store> {
+        let store = bench.tuned(|config| config.writers = 1).await;
+        store.migrate().await.expect("the schema is brought up");
+        let [ann, bob, cyd] = people(&store, &bench.clock).await;
+        for friend in [bob, cyd] {
+            say(&store, &bench.clock, ann, friend, "before").await;
+        }
+        let change = async |statement| store.write.execute_raw(sql(&store.write, statement, [bob.0.into()])).await.expect("a change");
+        change("DELETE FROM user_log WHERE user_id = $1").await;
+
+        let alone = store.sends(message(&bench.clock, ann, bob, "alone")).await;
+        let to_bob = store.sends(message(&bench.clock, ann, bob, "in a batch"));
+        let (in_a_batch, beside) = tokio::join!(to_bob, store.sends(message(&bench.clock, ann, cyd, "beside it")));
+        assert!(matches!((&alone, &in_a_batch), (Err(_), Err(_))), "{alone:?}, {in_a_batch:?}");
+        assert_eq!(beside.expect("a send beside it").message.number, 2);
+
+        change("INSERT INTO user_log (user_id, epoch, seq) VALUES ($1, 1, 1)").await;
+        let after = say(&store, &bench.clock, ann, bob, "after").await;
+        assert_eq!(after.message.number, 2);
+        assert_eq!(after.entries.iter().copied().collect::<BTreeMap<_, _>>(), BTreeMap::from([(ann, 4), (bob, 2)]));
         vec![store]
     }
 

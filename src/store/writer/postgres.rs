@@ -5,6 +5,8 @@
 //! Plain sqlx, not sea-orm: a worker keeps its connection from batch to batch, which sea-orm's pool has no word for. The pool
 //! asks a connection that comes back for a sign of life, a round trip or two for each batch.
 
+mod lone;
+
 use super::plan::{Conversation, Facts, Plan, Row, Stood};
 use crate::{
     model::{
@@ -49,8 +51,9 @@ const LOCK: &str = "WITH c AS MATERIALIZED (\
      SELECT id, direct_key, last_number, false FROM c UNION ALL \
      SELECT user_id, NULL, seq, EXISTS (SELECT FROM users u WHERE u.id = l.user_id AND u.deleted_at IS NULL) FROM l";
 
-/// A whole batch, for a plan whose numbers count from 0 ([`Facts::presumed`]); `place` tells its conversations apart. Nothing is
-/// written, and nothing answered, unless everybody and every conversation is there and no `clientId` is known.
+/// A whole batch, if it is of more than one ([`lone`]), for a plan whose numbers count from 0 ([`Facts::presumed`]); `place` tells its
+/// conversations apart. Nothing is written, and nothing answered, unless everybody and every conversation is there and no `clientId`
+/// is known.
 ///
 /// The rows that count are updated in the order of [`LOCK`], which is that of the arrays: one that had to be waited for is read and
 /// counted up as it is then. The snapshot is older than that: a message under the same `clientId` that was committed meanwhile isn't
@@ -250,6 +253,10 @@ impl Transaction {
     async fn write_at_once(&mut self, plan: &Plan<'_>) -> Result<Option<Stood>, DbErr> {
         let place = |row: &Row| row.conversation.as_u128() as i64;
         let rows = &plan.messages;
+        let users: Vec<Uuid> = plan.logs.keys().copied().collect();
+        if let ([row], &[one, other]) = (rows.as_slice(), users.as_slice()) {
+            return self.write_alone(row, [one, other]).await;
+        }
         let mut last: Vec<(String, &Row)> = plan
             .conversations
             .values()
@@ -257,7 +264,6 @@ impl Transaction {
             .map(|row| (direct_key(row.new.sender, row.new.receiver), row))
             .collect();
         last.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let users: Vec<Uuid> = plan.logs.keys().copied().collect();
         let name = |row: &Row| row.new.client_id.map(|client| (row.new.sender.0, client.0));
         let (senders, clients): (Vec<Uuid>, Vec<Uuid>) = rows.iter().filter_map(name).unzip();
         let query = sqlx::query(AT_ONCE)
