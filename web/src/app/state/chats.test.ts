@@ -73,6 +73,18 @@ test('an answer that comes after that to a later question does not count', async
   expect(unreadIn(store().chats)).toBe(2);
 });
 
+test('somebody unknown who writes fast does not keep the list from coming', async () => {
+  let answer = (_: { items: Chat[] }) => {};
+  chats.mockReturnValueOnce(new Promise((resolve) => (answer = resolve)));
+  void store().load();
+  for (const minutes of [3, 4, 5]) store().received(message('ada', minutes), 'me');
+  expect(chats).toHaveBeenCalledTimes(1);
+  chats.mockResolvedValueOnce({ items: [chat('ada', 5, 3)] });
+  answer({ items: [] });
+  await vi.waitFor(() => expect(store().chats.get('ada')?.unreadCount).toBe(3));
+  expect(chats).toHaveBeenCalledTimes(2);
+});
+
 test('a list that fails to load says so, and a later try shows it', async () => {
   chats.mockRejectedValueOnce(new Error('away'));
   await store().load();

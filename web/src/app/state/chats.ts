@@ -22,14 +22,17 @@ interface ChatsState {
 }
 
 const initial = { status: 'loading' as const, error: undefined, chats: new Map<string, Chat>() };
-/** The one request that is under way, and what was told since it was asked: of two answers, the one that comes last could be the older one. */
-let loading: { abort: AbortController; pages: number; since: Change[] } | undefined;
+/**
+ * The one request that is under way, what was told since it was asked, and whether it has to be asked again. One, since of two answers the one
+ * that comes last could be the older one.
+ */
+let loading: { abort: AbortController; pages: number; since: Change[]; again: boolean } | undefined;
 
 /** All conversations, with their last message and what is unread. */
 export const useChats = create<ChatsState>()((set, get) => {
   const loadPages = async (pages: number): Promise<boolean> => {
     loading?.abort.abort();
-    const own = (loading = { abort: new AbortController(), pages, since: [] });
+    const own = (loading = { abort: new AbortController(), pages, since: [], again: false });
     if (get().status === 'failed') set({ status: 'loading' });
     try {
       let cursor: string | undefined;
@@ -42,7 +45,7 @@ export const useChats = create<ChatsState>()((set, get) => {
         cursor = next;
         if (cursor === undefined) break;
       }
-      return true;
+      return own.again ? loadPages(maxPages) : true;
     } catch (error) {
       if (loading === own && get().status === 'loading') set({ status: 'failed', error: wordsFor(error) });
       return false;
@@ -54,6 +57,8 @@ export const useChats = create<ChatsState>()((set, get) => {
     loading?.since.push(change);
     const chats = withChange(get().chats, change, usePeople.getState().people.get(change.userId));
     if (chats !== undefined) set({ chats });
+    // Not anew at once: whoever writes fast would keep the list from ever coming.
+    else if (loading !== undefined) loading.again = true;
     else void get().load();
   };
   return {
