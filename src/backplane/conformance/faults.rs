@@ -5,6 +5,7 @@ use super::*;
 on_every_redis! {
     on one cluster for all {
         a_number_that_goes_missing_is_noticed;
+        a_number_that_goes_missing_in_a_stream_is_noticed;
         a_number_that_is_lower_than_expected_is_noticed;
         what_redis_wrongly_holds_for_a_node_is_corrected;
         a_node_that_died_is_swept_by_one_and_forgotten_by_all;
@@ -93,6 +94,18 @@ async fn a_number_that_goes_missing_is_noticed(redis: Deployment) {
     node.fences(UserId::new()).await;
 
     redis.run(&of_node(node.backplane.node(), "number"), "INCR {key}");
+
+    node.pulls_reconcile(&[Reason::InboxGap]).await;
+}
+
+async fn a_number_that_goes_missing_in_a_stream_is_noticed(redis: Deployment) {
+    let mut node = Node::redis(&redis);
+    node.fences(UserId::new()).await;
+    let (inbox, publish) = (of_node(node.backplane.node(), "inbox"), if redis.is_clustered() { "SPUBLISH" } else { "PUBLISH" });
+
+    for number in [7, 9] {
+        redis.run(&inbox, &format!("{publish} {{key}} a1.{number}|[]"));
+    }
 
     node.pulls_reconcile(&[Reason::InboxGap]).await;
 }

@@ -8,6 +8,7 @@ on_every_redis! {
         an_envelope_reaches_the_node_of_its_person_once_and_no_other;
         a_node_is_told_only_the_entries_of_its_own_people;
         people_of_whose_arrival_nobody_has_heard_yet_are_told;
+        a_node_that_does_not_understand_streams_is_told_with_numbers_of_redis;
         a_person_who_left_is_not_told_any_more;
         everybody_sees_who_is_online_everywhere;
         a_crowd_is_registered_and_seen;
@@ -38,7 +39,23 @@ async fn an_envelope_reaches_the_node_of_its_person_once_and_no_other(redis: Dep
     assert_eq!(c.pulls_envelopes_until(on_both).await, [on_both]);
 }
 
-/// Few are looked up with the command that tells those who are seen, many with one beside it.
+/// An older hubbub, in a rolling update.
+async fn a_node_that_does_not_understand_streams_is_told_with_numbers_of_redis(redis: Deployment) {
+    let a = Node::redis(&redis);
+    let (ann, older, bob) = (UserId::new(), NodeId::new(), UserId::new());
+    a.fences(ann).await;
+    redis.run(&of_node(older, "lease"), "SET {key} \"7 whispers\"");
+    redis.run(&of_node(older, "users"), &format!("SADD {{key}} {bob}"));
+    redis.run(&of_node(older, "version"), "SET {key} 1");
+    redis.run(&presence(bob), &format!("HSET {{key}} {older} 1"));
+    redis.run("nodes", &format!("SADD {{key}} {older}"));
+    a.shows_online(&[ann, bob]).await;
+
+    a.backplane.publish(envelope(&[bob]));
+
+    until_true("the envelope is told", || redis.run(&of_node(older, "number"), "GET {key}").contains("\r\n1\r\n")).await;
+}
+
 async fn people_of_whose_arrival_nobody_has_heard_yet_are_told(redis: Deployment) {
     let [a, mut b] = [Node::redis(&redis), Node::redis(&redis)];
     let mut online = vec![UserId::new()];

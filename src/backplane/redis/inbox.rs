@@ -7,6 +7,7 @@ use fred::{
 };
 use parking_lot::Mutex;
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -20,13 +21,16 @@ use tokio::{
 
 use super::{
     Inner,
-    wire::{self, Note},
+    wire::{self, Note, Number},
 };
 use crate::backplane::{Reason, Signal};
 
 /// How long a beacon that shall prove a fresh subscription may take before the next is sent: SUBSCRIBE and PUBLISH
 /// travel on two connections, so the first may come too early.
 const PROOF: Duration = Duration::from_millis(50);
+
+/// Streams of which the last number is known. There is one for each process that tells this node something, and for each that did.
+const STREAMS: usize = 1_024;
 
 /// What is known about the own hearing.
 #[derive(Debug)]
@@ -38,11 +42,12 @@ pub(super) struct Inbox {
     deaf: AtomicBool,
 }
 
-/// The channel in use, and the number of the last message in it.
+/// The channel in use, and the numbers of the last messages in it.
 #[derive(Debug, Default)]
 struct Tracker {
     channel: String,
     last: Option<i64>,
+    streams: HashMap<u64, i64>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -51,23 +56,41 @@ enum Place {
     Next,
     /// Something before it is missing.
     Gap,
-    /// Lower than expected: Redis has forgotten what it had.
+    /// Lower than expected: Redis, which counts, has forgotten what it had.
     Back,
     /// For another inbox, such as the one that this node gave up.
     Elsewhere,
 }
 
 impl Tracker {
-    fn place(&mut self, channel: &str, number: i64) -> Place {
+    fn place(&mut self, channel: &str, number: Number) -> Place {
         if channel != self.channel {
             return Place::Elsewhere;
         }
-        match self.last.replace(number) {
-            None => Place::Next,
-            Some(last) if number == last + 1 => Place::Next,
-            Some(last) if number > last => Place::Gap,
-            Some(_) => Place::Back,
+        match number {
+            Number::Inbox(number) => match self.last.replace(number) {
+                None => Place::Next,
+                Some(last) if number == last + 1 => Place::Next,
+                Some(last) if number > last => Place::Gap,
+                Some(_) => Place::Back,
+            },
+            Number::Stream(stream, number) => {
+                if self.streams.len() >= STREAMS && !self.streams.contains_key(&stream) {
+                    self.streams.clear();
+                }
+                let last = self.streams.entry(stream).or_insert(number - 1);
+                let gap = number > *last + 1;
+                // One that comes late, or again, says nothing of others.
+                *last = number.max(*last);
+                if gap { Place::Gap } else { Place::Next }
+            }
         }
+    }
+
+    /// What is heard next may have any number.
+    fn forget(&mut self) {
+        self.last = None;
+        self.streams.clear();
     }
 }
 
@@ -105,7 +128,7 @@ pub(super) async fn listen(inner: Arc<Inner>) {
             Ok(message) => receive(&inner, &message),
             Err(RecvError::Lagged(lost)) => {
                 tracing::warn!(lost, "the inbox overflowed");
-                inner.inbox.tracker.lock().last = None;
+                inner.inbox.tracker.lock().forget();
                 inner.signals.push(Signal::Reconcile(Reason::InboxGap));
             }
             Err(RecvError::Closed) => {
@@ -182,7 +205,7 @@ pub(super) async fn subscribe(inner: &Inner) -> FredResult<()> {
     let former = {
         let mut tracker = inner.inbox.tracker.lock();
         // What was lost before is covered by the reconcile that follows the proof.
-        tracker.last = None;
+        tracker.forget();
         std::mem::replace(&mut tracker.channel, channel.clone())
     };
     if !former.is_empty() && former != channel {
@@ -245,13 +268,36 @@ mod tests {
 
     #[test]
     fn numbers_tell_a_loss_from_a_redis_that_forgot() {
-        let mut tracker = Tracker { channel: "mine".to_owned(), last: None };
-        assert_eq!(tracker.place("mine", 7), Place::Next, "the first may have any number");
-        assert_eq!(tracker.place("mine", 8), Place::Next);
-        assert_eq!(tracker.place("former", 1), Place::Elsewhere);
-        assert_eq!(tracker.place("mine", 10), Place::Gap);
-        assert_eq!(tracker.place("mine", 10), Place::Back);
-        assert_eq!(tracker.place("mine", 1), Place::Back);
-        assert_eq!(tracker.place("mine", 2), Place::Next);
+        let mut tracker = Tracker { channel: "mine".to_owned(), ..Tracker::default() };
+        let mut place = |channel, number| tracker.place(channel, Number::Inbox(number));
+        assert_eq!(place("mine", 7), Place::Next, "the first may have any number");
+        assert_eq!(place("mine", 8), Place::Next);
+        assert_eq!(place("former", 1), Place::Elsewhere);
+        assert_eq!(place("mine", 10), Place::Gap);
+        assert_eq!(place("mine", 10), Place::Back);
+        assert_eq!(place("mine", 1), Place::Back);
+        assert_eq!(place("mine", 2), Place::Next);
+    }
+
+    #[test]
+    fn what_each_sender_counts_tells_of_its_own_losses_only() {
+        let mut tracker = Tracker::default();
+        let mut place = |stream, number| tracker.place("", Number::Stream(stream, number));
+        assert_eq!(place(1, 7), Place::Next, "the first may have any number");
+        assert_eq!(place(2, 1), Place::Next);
+        assert_eq!(place(1, 8), Place::Next);
+        assert_eq!(place(2, 4), Place::Gap);
+        assert_eq!(place(2, 3), Place::Next, "late");
+        assert_eq!(place(2, 5), Place::Next);
+        assert_eq!(place(1, 9), Place::Next);
+        assert_eq!(place(1, 9), Place::Next, "again");
+        tracker.forget();
+        assert_eq!(tracker.place("", Number::Stream(1, 20)), Place::Next);
+
+        let strangers = 2..=u64::try_from(STREAMS).expect("fits");
+        strangers.for_each(|stream| assert_eq!(tracker.place("", Number::Stream(stream, 1)), Place::Next));
+        assert_eq!(tracker.streams.len(), STREAMS);
+        assert_eq!(tracker.place("", Number::Stream(0, 1)), Place::Next);
+        assert_eq!(tracker.streams.len(), 1, "the number of them has a bound");
     }
 }

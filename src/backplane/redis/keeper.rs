@@ -19,7 +19,11 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use super::{Inner, inbox, publish, scripts, sweep, wire::Note};
+use super::{
+    Inner, inbox, scripts, sweep,
+    whereabouts::WHISPERS,
+    wire::{Note, STREAMS},
+};
 use crate::{
     backplane::{Reason, Signal},
     model::{NodeId, UserId},
@@ -266,7 +270,11 @@ pub(super) async fn say_farewell(inner: &Inner, node: NodeId, life: i64) -> Fred
 
 /// Whether the node whose lease this is has left in order.
 pub(super) fn has_left(lease: &str) -> bool {
-    lease.split(' ').any(|word| word == LEFT)
+    says_word(lease, LEFT)
+}
+
+pub(super) fn says_word(lease: &str, wanted: &str) -> bool {
+    lease.split(' ').any(|word| word == wanted)
 }
 
 /// What the lease of `node` holds: how many sockets the node has, how it listens, what it understands, and which ids it had
@@ -274,7 +282,7 @@ pub(super) fn has_left(lease: &str) -> bool {
 fn says(inner: &Inner, node: NodeId) -> String {
     let present = inner.node();
     let formers = inner.formers.text((inner.joined() && present != node).then_some(present));
-    format!("{}{} {}{formers}", inner.load.text(), inner.link.hears(), publish::WHISPERS)
+    format!("{}{} {WHISPERS} {STREAMS}{formers}", inner.load.text(), inner.link.hears())
 }
 
 /// -> (1 if the lease still was there, people registered, replication id)

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `nodes` | set: ids of the nodes that joined | sweep |
 //! | `{node}:lease` | "this node hears", while it exists; what it says of the node: see below | its own expiry |
-//! | `{node}:number` | number of the last message in the node's inbox | sweep |
+//! | `{node}:number` | number of the last message in the node's inbox that Redis counted | sweep |
 //! | `{node}:users` | set: who has sockets on the node | detach, sweep |
 //! | `{node}:version` | which version of the set that is, as the node counts; missing while the set is not complete | sweep |
 //! | `{node}:sweep` | claim of the one who sweeps the node | its own expiry |
@@ -14,7 +14,8 @@
 //! | `limit:{key}` | arrival time of a token bucket | its own expiry: when the bucket is full again |
 //!
 //! A lease says how many sockets the node has, or nothing while it takes no more; then, each after a blank: `sharded` if it
-//! listens by SSUBSCRIBE, `whispers` since it understands those, `former=…` with the ids that its process had before.
+//! listens by SSUBSCRIBE, `whispers` since it understands those, `streams` since it understands messages that their sender numbers,
+//! `former=…` with the ids that its process had before.
 
 use crate::model::{NodeId, UserId};
 

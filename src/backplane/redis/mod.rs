@@ -7,15 +7,12 @@
 //! registry  who should be registered           register              writes that
 //! peers     who is online elsewhere            publish, round        tells the others
 //! sweep     cleans up after the dead           formers               ids that this process had before
-//! observe   compares, and reads anew           whole                 whether it is known who is online
-//! limits    token buckets                      load                  sockets of each node
+//! observe   compares, and reads anew           whereabouts           tells those of whose people it had not heard
+//! limits    token buckets                      whole                 whether it is known who is online
+//! load      sockets of each node
 //! ```
 
-use fred::{
-    error::Error,
-    interfaces::{FredResult, SetsInterface},
-};
-use futures_util::future::try_join_all;
+use fred::interfaces::{FredResult, SetsInterface};
 use parking_lot::Mutex;
 use std::{
     future::Future,
@@ -71,6 +68,7 @@ mod registry;
 mod round;
 mod scripts;
 mod sweep;
+mod whereabouts;
 mod whole;
 mod wire;
 
@@ -167,7 +165,9 @@ impl Redis {
         inner.spawn(observe::run(inner.clone()));
         inner.spawn(whole::run(inner.clone()));
         inner.spawn(whole::compare(inner.clone()));
-        inner.spawn(publish::run(inner.clone(), jobs));
+        let (next, steps) = whereabouts::queue();
+        inner.spawn(publish::run(inner.clone(), jobs, next));
+        inner.spawn(whereabouts::run(inner.clone(), steps));
         inner.spawn(limits::run(inner.clone(), asked));
         inner.spawn(publish::make_good(inner.clone()));
         Ok((Self(inner), consumer))
@@ -367,26 +367,6 @@ impl Inner {
     async fn nodes(&self) -> FredResult<Vec<NodeId>> {
         let nodes: Vec<String> = self.link.any().smembers(self.keys.nodes()).await?;
         Ok(nodes.iter().filter_map(|node| node.parse().ok()).collect())
-    }
-
-    /// Puts notes, already written, into a node's inbox. False if the node has no lease.
-    async fn tell(&self, node: NodeId, notes: &str) -> FredResult<bool> {
-        self.tell_if(node, notes, "").await
-    }
-
-    /// As [`Inner::tell`], unless the lease lacks that word.
-    async fn tell_if(&self, node: NodeId, notes: &str, word: &str) -> FredResult<bool> {
-        let keys = vec![self.keys.lease(node), self.keys.number(node)];
-        let args = vec![self.keys.inbox(node), notes.to_owned(), word.to_owned()];
-        let number: i64 = scripts::run(&scripts::PUBLISH, self.link.publisher(), keys, args).await?;
-        Ok(number >= 0)
-    }
-
-    /// Tells every other node.
-    async fn broadcast(&self, notes: &[Note]) -> Result<(), Error> {
-        let text = round::encode(notes)?;
-        try_join_all(self.others().await?.into_iter().map(|node| self.tell(node, &text))).await?;
-        Ok(())
     }
 
     async fn others(&self) -> FredResult<Vec<NodeId>> {

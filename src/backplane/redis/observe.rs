@@ -11,7 +11,12 @@ use std::{
 };
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Inner, formers, keeper, peers::Read, scripts, wire::Note};
+use super::{
+    Inner, formers, keeper,
+    peers::Read,
+    scripts,
+    wire::{Note, STREAMS},
+};
 use crate::model::{NodeId, UserId};
 
 /// Tells the others once a beacon what changed here.
@@ -84,7 +89,8 @@ pub(super) async fn refresh(inner: &Inner, comparing: Option<Instant>) -> FredRe
         let users = answer.filter_map(|user| user.parse().ok()).collect();
         let held = before.filter(|_| compare);
         let (formers, left) = (formers::named(&lease), keeper::has_left(&lease));
-        read.push(Read { node: *node, version, held, users, formers, left });
+        let streams = keeper::says_word(&lease, STREAMS);
+        read.push(Read { node: *node, version, held, users, formers, left, streams });
     }
     let here =
         if read.iter().any(|read| read.left) || inner.peers.sees_farewell() { inner.registry.here() } else { HashSet::new() };

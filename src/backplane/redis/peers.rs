@@ -67,6 +67,8 @@ pub(super) struct Read {
     pub(super) formers: Vec<NodeId>,
     /// The node left in order, and its people are on their way to others.
     pub(super) left: bool,
+    /// It understands [`super::wire::Number::Stream`].
+    pub(super) streams: bool,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +77,8 @@ struct Peer {
     users: HashSet<UserId>,
     /// It left in order: an entry counts until that person is on another node.
     left: bool,
+    /// It understands [`super::wire::Number::Stream`].
+    streams: bool,
     /// It is no member, without having been swept: Redis may have forgotten it. Whether it lives is for the database to say.
     missing: bool,
 }
@@ -168,11 +172,11 @@ impl Peers {
         Some(delta)
     }
 
-    /// The nodes on which `people` are, as far as this node has heard: nobody, where looking would take longer than asking Redis.
-    pub(super) fn places(&self, people: &HashSet<UserId>) -> HashMap<UserId, Vec<NodeId>> {
+    /// The nodes on which `people` are, as far as this node has heard; `None` where looking would take longer than asking Redis.
+    pub(super) fn places(&self, people: &HashSet<UserId>) -> Option<HashMap<UserId, Vec<NodeId>>> {
         let view = self.view.lock();
         if view.peers.len() * people.len() > LOOKS {
-            return HashMap::new();
+            return None;
         }
         let mut places: HashMap<UserId, Vec<NodeId>> = HashMap::new();
         for (node, peer) in view.peers.iter().filter(|(_, peer)| !peer.left) {
@@ -180,7 +184,12 @@ impl Peers {
                 places.entry(*user).or_default().push(*node);
             }
         }
-        places
+        Some(places)
+    }
+
+    /// Whether what this process counts itself may be told to that node.
+    pub(super) fn understands_streams(&self, node: NodeId) -> bool {
+        self.view.lock().peers.get(&node).is_some_and(|peer| peer.streams)
     }
 
     /// Another node told what changed; `now` stands in where it doesn't say when.
@@ -317,7 +326,7 @@ impl Peers {
         let mut guard = self.view.lock();
         let view = &mut *guard;
         let (mut came, mut left, mut wrong) = (Vec::new(), Vec::new(), 0);
-        for Read { node, version, held, users, formers, left: has_left } in read {
+        for Read { node, version, held, users, formers, left: has_left, streams } in read {
             if !view.counts(node) {
                 continue;
             }
@@ -339,7 +348,7 @@ impl Peers {
             if version <= peer.version {
                 wrong += came.len() + left.len() - differing;
             }
-            *peer = Peer { version, users, left: has_left, missing: false };
+            *peer = Peer { version, users, left: has_left, streams, missing: false };
         }
         left.extend(view.take_over_all(here));
         view.peers.retain(|node, peer| {

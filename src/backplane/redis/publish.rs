@@ -1,13 +1,8 @@
-//! Telling other nodes: a bounded queue, and one task that takes many envelopes at once, looks up where their people are, and tells
-//! each node in one message, in the same round trip.
+//! Telling other nodes: a bounded queue, and one task that takes many envelopes at once and tells each node in one message.
 
-use fred::interfaces::{FredResult, HashesInterface};
+use fred::interfaces::FredResult;
 use futures_util::future::join_all;
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::sync::{
     Notify,
     mpsc::{self, error::TrySendError},
@@ -16,8 +11,9 @@ use tokio::sync::{
 
 use super::{
     Inner,
-    round::{Messages, Outcome, Places, encode, round, tell},
-    wire::{Note, Told, Whispered},
+    round::{Messages, Outcome, Stream, address, encode, tell_in},
+    whereabouts::{Round, Step},
+    wire::Note,
 };
 use crate::{
     model::{
@@ -32,8 +28,6 @@ use crate::{
 pub(in crate::backplane) const QUEUE: usize = 16_384;
 /// Envelopes told in one round.
 const BATCH: usize = 256;
-/// In the lease of those who understand whispers: others would reconcile for each.
-pub(super) const WHISPERS: &str = "whispers";
 /// Between attempts to ask the others for a reconcile.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -90,8 +84,9 @@ impl Publisher {
     }
 }
 
-/// Works off the queue, for ever.
-pub(super) async fn run(inner: Arc<Inner>, mut queue: mpsc::Receiver<Job>) {
+/// Works off the queue, for ever. What is left to do of it goes to `next`.
+pub(super) async fn run(inner: Arc<Inner>, mut queue: mpsc::Receiver<Job>, next: mpsc::Sender<Step>) {
+    let mut stream = Stream::new();
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         let (mut envelopes, mut whispers, mut done) = (Vec::new(), Vec::new(), Vec::new());
@@ -110,15 +105,14 @@ pub(super) async fn run(inner: Arc<Inner>, mut queue: mpsc::Receiver<Job>) {
                 Job::Flush(flushed) => done.push(flushed),
             }
         }
+        let mut steps = Vec::with_capacity(1 + done.len());
         if !(envelopes.is_empty() && whispers.is_empty()) {
-            let failed = publish(&inner, &envelopes, &whispers).await;
-            if failed > 0 {
-                inner.failed_to_publish(failed);
-            }
+            steps.extend(publish(&inner, &mut stream, envelopes, whispers).await.map(Step::Round));
         }
-        for flushed in done {
-            // Whoever asked may have stopped waiting.
-            let _ = flushed.send(());
+        for step in steps.into_iter().chain(done.into_iter().map(Step::Flush)) {
+            if next.send(step).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -153,66 +147,31 @@ async fn ask(inner: &Inner, nodes: Option<Vec<NodeId>>) -> FredResult<Vec<NodeId
     Ok(nodes.into_iter().zip(answers).filter(|(_, answer)| answer.is_err()).map(|(node, _)| node).collect())
 }
 
-/// Tells envelopes and whispers to the nodes of their people. -> how many of the envelopes may not have reached a node
-///
-/// Where people are is asked for after their envelopes were committed: whoever attached before that is told, and whoever attached
-/// later reads them in the log. The nodes on which this one sees them are told without waiting for the answer, which is the same
-/// nearly always: that saves a round trip, and a node that is told of somebody who left meanwhile ignores it.
-async fn publish(inner: &Inner, envelopes: &[Envelope], whispers: &[Whisper]) -> usize {
+/// Tells envelopes to the nodes on which this one sees their people, without waiting for what Redis says: whether they are elsewhere, too, is
+/// for [`whereabouts`] to find out. A node that is told of somebody who left meanwhile ignores it. -> what is left to do
+async fn publish(inner: &Inner, stream: &mut Stream, envelopes: Vec<Envelope>, whispers: Vec<Whisper>) -> Option<Round> {
     // Each lasts as long as the round that its envelope goes with.
     let traced = envelopes.iter().filter_map(|envelope| envelope.origin.trace.as_deref());
     let _steps: Vec<_> = traced.map(|trace| trace::follow(step!("tell nodes", otel.kind = "producer"), trace)).collect();
     if inner.link.away() {
-        inner.recent.told(of_each_entry(envelopes, Telling::Away));
-        return envelopes.len();
-    }
-    let mut people: HashSet<UserId> =
-        envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user)).collect();
-    let seen = inner.peers.places(&people);
-    people.extend(whispers.iter().flat_map(|whisper| whisper.to.iter().copied()));
-    let (mut outcomes, places) = round(inner, address(envelopes, &seen, inner.node()), people.into_iter().collect()).await;
-    let places = match places {
-        Ok(places) => places,
-        Err(cause) => {
-            tracing::debug!(%cause, "could not look up where people are");
-            inner.recent.told(of_each_entry(envelopes, Telling::Away));
-            return envelopes.len();
+        inner.recent.told(of_each_entry(&envelopes, Telling::Away));
+        if !envelopes.is_empty() {
+            inner.failed_to_publish(envelopes.len());
         }
-    };
-    let unseen = places.iter().map(|(user, nodes)| {
-        let nodes = nodes.iter().filter(|node| !seen.get(user).is_some_and(|seen| seen.contains(node)));
-        (*user, nodes.copied().collect())
-    });
-    let unseen: Places = unseen.filter(|(_, nodes): &(_, Vec<_>)| !nodes.is_empty()).collect();
-    let (more, ()) = tokio::join!(tell(inner, address(envelopes, &unseen, inner.node())), whisper(inner, whispers, &places));
-    outcomes.extend(more);
-
-    remember(inner, envelopes, &places, &outcomes);
-    let dead: HashSet<NodeId> = outcomes.iter().filter(|told| told.outcome == Telling::NoLease).map(|told| told.node).collect();
-    if !dead.is_empty()
-        && let Err(cause) = bury(inner, &places, &dead).await
-    {
-        tracing::debug!(%cause, "could not remove entries of dead nodes");
+        return None;
     }
-    outcomes.iter().filter(|told| told.outcome == Telling::Failed).map(|told| told.notes).sum()
-}
-
-/// Keeps for a while which nodes were told of which entries: what `hubbub doctor` asks for. Of two messages to one node, what came
-/// of the first is kept only if it says something worse.
-fn remember(inner: &Inner, envelopes: &[Envelope], places: &Places, outcomes: &[Outcome]) {
-    let own = inner.node();
-    let told = |node: NodeId| {
-        let mut told = outcomes.iter().filter(|told| told.node == node).map(|told| told.outcome);
-        let first = told.next().unwrap_or(Telling::Failed);
-        told.fold(first, |before, outcome| if outcome == Telling::Told { before } else { outcome })
-    };
-    let entries = envelopes.iter().flat_map(|envelope| &envelope.entries);
-    inner.recent.told(entries.flat_map(|(user, seq)| {
-        let others = || places.get(user).into_iter().flatten().filter(|node| **node != own);
-        let nowhere = others().next().is_none().then_some((*user, *seq, None, Telling::Nowhere));
-        let each = others().map(|node| (*user, *seq, Some(*node), told(*node)));
-        each.chain(nowhere)
-    }));
+    let people: HashSet<UserId> = envelopes.iter().flat_map(|envelope| envelope.entries.iter().map(|(user, _)| *user)).collect();
+    let seen = inner.peers.places(&people);
+    let mut messages = Messages::new();
+    if let Some(seen) = &seen {
+        address(&mut messages, &envelopes, inner.node(), |user| seen.get(&user).into_iter().flatten().copied());
+    }
+    let outcomes = tell_in(inner, stream, messages).await;
+    let failed = Outcome::failed(&outcomes);
+    if failed > 0 {
+        inner.failed_to_publish(failed);
+    }
+    Some(Round { envelopes, whispers, seen, outcomes })
 }
 
 /// The same outcome for all entries.
@@ -222,57 +181,4 @@ pub(super) fn of_each_entry(
 ) -> impl Iterator<Item = (UserId, i64, Option<NodeId>, Telling)> {
     let entries = envelopes.iter().flat_map(|envelope| &envelope.entries);
     entries.map(move |(user, seq)| (*user, *seq, None, outcome))
-}
-
-/// In messages of their own: whoever doesn't understand them shall get the envelopes. What fails is forgotten.
-async fn whisper(inner: &Inner, whispers: &[Whisper], places: &Places) {
-    let mut notes: HashMap<NodeId, Vec<Note>> = HashMap::new();
-    for whisper in whispers {
-        let mut people: HashMap<NodeId, Vec<UserId>> = HashMap::new();
-        for user in &whisper.to {
-            for node in places.get(user).into_iter().flatten().filter(|node| **node != inner.node()) {
-                people.entry(*node).or_default().push(*user);
-            }
-        }
-        for (node, people) in people {
-            notes.entry(node).or_default().push(Note::Whisper(Whispered::of(whisper, people)));
-        }
-    }
-    let messages: Vec<_> = notes.into_iter().filter_map(|(node, notes)| Some((node, encode(&notes).ok()?))).collect();
-    let outcomes = join_all(messages.iter().map(|(node, text)| inner.tell_if(*node, text, WHISPERS))).await;
-    if let Some(cause) = outcomes.into_iter().find_map(Result::err) {
-        tracing::debug!(%cause, "a whisper was lost");
-    }
-}
-
-/// Sorts envelopes by the nodes that are to be told, each with the entries of that node's people only.
-fn address(envelopes: &[Envelope], places: &Places, own: NodeId) -> Messages {
-    let mut notes = Messages::new();
-    for envelope in envelopes {
-        // Searched from one end to the other: most envelopes are for one other node or none.
-        let mut told: Vec<(NodeId, Told)> = Vec::new();
-        for entry in &envelope.entries {
-            for node in places.get(&entry.0).into_iter().flatten().filter(|node| **node != own) {
-                match told.iter_mut().find(|(to, _)| to == node) {
-                    Some((_, told)) => told.push(*entry),
-                    None => told.push((*node, Told::of(envelope, *entry))),
-                }
-            }
-        }
-        for (node, told) in told {
-            notes.entry(node).or_default().push(Note::Envelope(told));
-        }
-    }
-    notes
-}
-
-/// A lease is never made again, so what is registered under a node without one is garbage.
-async fn bury(inner: &Inner, places: &Places, dead: &HashSet<NodeId>) -> FredResult<()> {
-    let pipeline = inner.link.publisher().pipeline();
-    for (user, nodes) in places {
-        for node in nodes.iter().filter(|node| dead.contains(node)) {
-            let () = pipeline.hdel(inner.keys.presence(*user), node.to_string()).await?;
-        }
-    }
-    pipeline.all().await
 }

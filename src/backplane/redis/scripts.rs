@@ -23,8 +23,8 @@ scripts! {
     PUBLISH = "lua/publish.lua";
     REGISTER = "lua/register.lua";
     RENEW = "lua/renew.lua";
-    ROUND = "lua/round.lua";
     TAKE = "lua/take.lua";
+    WHEREABOUTS = "lua/whereabouts.lua";
 }
 
 /// Runs a script on the server that holds its keys.

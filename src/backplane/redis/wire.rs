@@ -1,8 +1,9 @@
-//! What travels through an inbox: `number|[note, …]`, the notes as JSON. The event's payload is spliced in as it is.
+//! What travels through an inbox: `number|[note, …]`, the notes as JSON. The event's payload is spliced in as it is. The number is that of
+//! the message in the inbox, if Redis counts; if the sender does, `stream.number`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::model::{
     NodeId, SessionId, UserId,
@@ -89,15 +90,40 @@ impl Told {
     }
 }
 
-/// The part of a message that the sender writes; the script puts the number before it.
+/// In the lease of those who understand [`Number::Stream`].
+pub(super) const STREAMS: &str = "streams";
+
+/// Where a message belongs among others: by this its node notices that one is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Number {
+    /// Among all in its inbox that Redis counts.
+    Inbox(i64),
+    /// In this stream: among all that one process has told this node and counted itself.
+    Stream(u64, i64),
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inbox(number) => write!(f, "{number}"),
+            Self::Stream(stream, number) => write!(f, "{stream:x}.{number}"),
+        }
+    }
+}
+
+/// The notes of a message, before which its number goes.
 pub(super) fn encode(notes: &[Note]) -> serde_json::Result<String> {
     serde_json::to_string(notes)
 }
 
 /// Splits a message into its number and its notes. `None` if it isn't one of ours.
-pub(super) fn split(message: &str) -> Option<(i64, &str)> {
+pub(super) fn split(message: &str) -> Option<(Number, &str)> {
     let (number, notes) = message.split_once('|')?;
-    Some((number.parse().ok()?, notes))
+    let number = match number.split_once('.') {
+        None => Number::Inbox(number.parse().ok()?),
+        Some((stream, number)) => Number::Stream(u64::from_str_radix(stream, 16).ok()?, number.parse().ok()?),
+    };
+    Some((number, notes))
 }
 
 /// Reads what [`encode`] wrote. During a rolling update a newer hubbub may say what this one doesn't know: that is left
@@ -128,7 +154,7 @@ mod tests {
         let message = format!("42|{}", encode(&[Note::Beacon(7), Note::Envelope(told)]).expect("writes"));
 
         let (number, notes) = split(&message).expect("ours");
-        assert_eq!(number, 42);
+        assert_eq!(number, Number::Inbox(42));
         let (notes, unknown) = decode(notes).expect("reads");
         assert_eq!(unknown, 0);
         let mut notes = notes.into_iter();
@@ -153,9 +179,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_reads_back_whoever_has_counted() {
+        for number in [Number::Inbox(i64::MAX), Number::Stream(u64::MAX, 1), Number::Stream(0, i64::MAX)] {
+            assert_eq!(split(&format!("{number}|[]")), Some((number, "[]")));
+        }
+    }
+
+    #[test]
     fn what_is_not_ours_is_refused() {
         assert_eq!(split("hello"), None);
-        assert_eq!(split("x|[]"), None);
+        for number in ["x", "1.x", "x.1", ".1", "1.", "1.1.1"] {
+            assert_eq!(split(&format!("{number}|[]")), None);
+        }
         assert!(decode("[1").is_err());
         assert!(decode(r#"{"Beacon":1}"#).is_err());
     }

@@ -3,7 +3,7 @@ use super::*;
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn read(node: NodeId, version: i64, users: &[UserId]) -> Read {
-    Read { node, version, users: users.iter().copied().collect(), held: None, formers: vec![], left: false }
+    Read { node, version, users: users.iter().copied().collect(), held: None, formers: vec![], left: false, streams: false }
 }
 
 #[test]
