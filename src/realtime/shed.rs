@@ -103,8 +103,8 @@ fn shed(hub: &Hub, debt: &Debt, count: u64) {
     sockets.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     debt.owe(sockets.len() as u64);
     for socket in sockets {
-        socket.link().cut(Cut::Shed);
         hub.metrics().shed.inc();
+        socket.link().cut(Cut::Shed);
     }
 }
 
@@ -120,8 +120,9 @@ struct Plan {
 enum State {
     /// Nothing to do, or not for long enough yet.
     Waits { since: Option<Instant> },
-    /// So many were held when it began, and the mean is the aim.
-    Sheds { begin: Instant, from: u64 },
+    /// So many were held here when it began, and the mean is the aim. `all` is the most that all nodes held since then:
+    /// what is on its way to another node is held by nobody, and would be given away twice.
+    Sheds { begin: Instant, from: u64, all: u64 },
     /// It did not help.
     Rests { until: Instant },
 }
@@ -137,7 +138,15 @@ impl Plan {
 
     /// How many sockets to close now.
     fn step(&mut self, own: u64, others: &[u64], now: Instant) -> u64 {
-        let mean = (own + others.iter().sum::<u64>()) / (others.len() as u64 + 1);
+        let held = own + others.iter().sum::<u64>();
+        let all = match &mut self.state {
+            State::Sheds { all, .. } => {
+                *all = held.max(*all);
+                *all
+            }
+            _ => held,
+        };
+        let mean = all / (others.len() as u64 + 1);
         let surplus = own.saturating_sub(mean);
         let idle = State::Waits { since: None };
         let (closes, next) = match self.state {
@@ -145,10 +154,10 @@ impl Plan {
                 let too_many = surplus > LEAST.max(mean / TOLERANCE);
                 let since = too_many.then(|| since.unwrap_or(now));
                 let ripe = since.is_some_and(|since| now.duration_since(since) >= self.after);
-                (0, if ripe { State::Sheds { begin: now, from: own } } else { State::Waits { since } })
+                (0, if ripe { State::Sheds { begin: now, from: own, all } } else { State::Waits { since } })
             }
             State::Sheds { .. } if surplus == 0 => (0, idle),
-            State::Sheds { begin, from } if now.duration_since(begin) >= self.over => {
+            State::Sheds { begin, from, .. } if now.duration_since(begin) >= self.over => {
                 let in_vain = from.saturating_sub(own) < surplus;
                 if in_vain {
                     tracing::warn!(
@@ -174,6 +183,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
 
     const AFTER: Duration = Duration::from_secs(60);
     const OVER: Duration = Duration::from_secs(120);
@@ -186,11 +196,13 @@ mod tests {
         other: u64,
         closed: u64,
         moves: bool,
+        /// How many are on their way since the last steps, the oldest first.
+        way: VecDeque<u64>,
     }
 
     impl Cluster {
         fn of(own: u64, other: u64) -> Self {
-            Self { plan: Plan::new(AFTER, OVER), now: Instant::now(), own, other, closed: 0, moves: true }
+            Self { plan: Plan::new(AFTER, OVER), now: Instant::now(), own, other, closed: 0, moves: true, way: VecDeque::new() }
         }
 
         fn runs(&mut self, seconds: u64) {
@@ -199,7 +211,8 @@ mod tests {
                 self.closed += closes;
                 if self.moves {
                     self.own -= closes;
-                    self.other += closes;
+                    self.way.push_back(closes);
+                    self.other += self.way.pop_front().unwrap_or_default();
                 }
                 self.now += OVER / STEPS;
             }
@@ -214,6 +227,13 @@ mod tests {
         cluster.runs(60);
         assert!((7_300..7_700).contains(&cluster.own), "half of it in half of the time: {}", cluster.own);
         cluster.runs(70);
+        assert_eq!((cluster.own, cluster.other), (5_000, 5_000));
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_not_given_away_twice() {
+        let mut cluster = Cluster { way: VecDeque::from([0; 5]), ..Cluster::of(10_000, 0) };
+        cluster.runs(200);
         assert_eq!((cluster.own, cluster.other), (5_000, 5_000));
     }
 
