@@ -135,6 +135,7 @@ bench-build: services
 
 .PHONY: bench
 bench: bench-build ## measure how fast the hub is beside the Node original, for docs/benchmarks.md (BENCH="--quick --only closed"; HUBBUB_BIN=)
+	tests/services/install.sh sqlite3
 	cd bench/node-peer && npm ci --no-audit --no-fund --loglevel=error || echo "without the Node original"
 	$(bench_binaries) node bench/bench.mjs $(BENCH)
 

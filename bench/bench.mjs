@@ -1,11 +1,11 @@
-// How fast the hub is, beside the Node original: two nodes each with a Redis and a PostgreSQL (fsync on) of their own, and the hub embedded.
+// How fast the hub is, beside the Node original: two nodes each with a Redis and a PostgreSQL (fsync on) of their own; and the hub embedded.
 // Prints tables, and writes docs/benchmarks.md when everything was measured.
 //
 //   HUBBUB_BIN=target/release/hubbub node bench/bench.mjs [--only closed,half,…] [--quick] [--runs 3] [--seconds 10]
-//     [--only NAMES]    of: closed, half, people, fanout, connect, idle, embedded, newest, back, whole, login
+//     [--only NAMES]    of: closed, half, people, fanout, connect, idle, newest, back, whole, login
+//     [--on SYSTEMS]    of: node, hub, embedded
 //     [--runs 3]        of which the median is told; `idle` runs once
 //     [--seconds 10]    that each is measured
-//     [--without-node]  the hub alone
 //     [--quick]         one run of 3 s each, with fewer sockets: shows that everything works
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -21,36 +21,39 @@ import { progress, setting, table } from './support/report.mjs';
 import { Stand } from './support/stand.mjs';
 import { Embedded, Hub, Peer } from './support/systems.mjs';
 
-const NAMES = { node: 'Node original', hub: 'hubbub', embedded: 'hubbub embedded' };
-/** Who runs what. The Node original comes first: half of its load is what both are given then. */
+/** What is measured. The Node original comes first: half of its load is what all are given then. */
+const SYSTEMS = { node: Peer, hub: Hub, embedded: Embedded };
 const SCENARIOS = {
-  closed: { run: closed, on: ['node', 'hub'] },
-  half: { run: half, on: ['node', 'hub'] },
-  people: { run: people, on: ['node', 'hub'] },
-  fanout: { run: fanout, on: ['node', 'hub'] },
-  connect: { run: storm, on: ['node', 'hub'] },
-  idle: { run: idle, on: ['node', 'hub'], once: true },
-  embedded: { run: closed, on: ['embedded'] },
-  newest: { run: newest, on: ['hub'] },
-  back: { run: back, on: ['hub'] },
-  whole: { run: whole, on: ['node', 'hub'] },
-  login: { run: login, on: ['node', 'hub'] },
+  closed: { run: closed },
+  half: { run: half },
+  people: { run: people },
+  fanout: { run: fanout },
+  connect: { run: storm },
+  idle: { run: idle, once: true },
+  newest: { run: newest, unknown: 'node' },
+  back: { run: back, unknown: 'node' },
+  whole: { run: whole },
+  login: { run: login },
 };
 
 const args = process.argv.slice(2);
 const { values } = parseArgs({
   args,
-  options: { only: { type: 'string' }, runs: { type: 'string' }, seconds: { type: 'string' }, quick: { type: 'boolean' }, 'without-node': { type: 'boolean' } },
+  options: { only: { type: 'string' }, on: { type: 'string' }, runs: { type: 'string' }, seconds: { type: 'string' }, quick: { type: 'boolean' } },
 });
 const quick = values.quick ?? false;
 const runs = Number(values.runs ?? (quick ? 1 : 3));
 const seconds = Number(values.seconds ?? (quick ? 3 : 10));
-const names = values.only?.split(',') ?? Object.keys(SCENARIOS);
-for (const name of names) if (!SCENARIOS[name]) throw new Error(`--only ${name}: choose of ${Object.keys(SCENARIOS).join(', ')}`);
+const chosen = (option, of) => {
+  const names = values[option]?.split(',') ?? Object.keys(of);
+  for (const name of names) if (!of[name]) throw new Error(`--${option} ${name}: choose of ${Object.keys(of).join(', ')}`);
+  return names;
+};
+const names = chosen('only', SCENARIOS);
+const on = chosen('on', SYSTEMS).filter((name) => name !== 'node' || Peer.installed);
 const hub = resolve(process.env.HUBBUB_BIN ?? 'target/release/hubbub');
 const tool = resolve(process.env.HUBBUB_LOAD ?? 'target/release/hubbub-load');
-const withNode = Peer.installed && !values['without-node'];
-if (!withNode) progress('without the Node original: npm ci in bench/node-peer brings it');
+if (!Peer.installed) progress('without the Node original: npm ci in bench/node-peer brings it');
 
 const summary = (found) => Object.entries(found).map(([name, value]) => `${name} ${digits(value)}`).join(', ');
 
@@ -71,14 +74,12 @@ async function measures(name, systems, earlier) {
 }
 
 async function all(stand) {
-  const settings = { hub };
-  const systems = { node: new Peer(stand, settings), hub: new Hub(stand, settings), embedded: new Embedded(stand, settings) };
-  const found = { node: {}, hub: {} };
+  const systems = on.map((key) => new SYSTEMS[key](stand, { hub }));
+  const found = Object.fromEntries(on.map((key) => [key, {}]));
   for (const name of names) {
-    const keys = SCENARIOS[name].on.filter((one) => one !== 'node' || withNode);
-    const measured = await measures(name, keys.map((key) => systems[key]), found);
-    // Of the embedded hub there is one figure only: it stands among those of the hub.
-    keys.forEach((key, at) => { found[key === 'node' ? 'node' : 'hub'][name] = measured[at]; });
+    const able = systems.filter(({ key }) => key !== SCENARIOS[name].unknown);
+    const measured = await measures(name, able, found);
+    able.forEach(({ key }, at) => { found[key][name] = measured[at]; });
   }
   return { found, systems };
 }
@@ -87,11 +88,12 @@ function text({ found, systems }, set) {
   const command = (what) => `    make bench${what ? ` BENCH="${what}"` : ''}`;
   const setup = `Two nodes of each system, with one PostgreSQL (fsync on) and one Redis; messages go from people on one node to people on the other. The hub runs
 with its defaults but the rate limits, which are off since everybody comes from one address, and \`runtime.worker_threads\`, which divides the cores
-among the nodes: durability, revocation, checks of receivers and metrics are on. The Node original (\`bench/node-peer\`) uses the sharded adapter and tells nobody who is online. Each figure is the median of ${runs}
-runs of ${seconds} s (\`idle\`: one run) on fresh nodes, the systems by turns; the load generator runs on the same cores. "must" and "aim" are what was set for the hub, against the Node original
-measured in the same run. Passwords: the hub hashes with ${systems.hub.hash}, the original with ${systems.node.hash}.`;
-  const lines = names.map((name) => command(`--only ${withNode && name === 'half' ? 'closed,half' : name}`));
-  const parts = details(found, NAMES).map(({ head, rows }) => table(head, rows));
+among the nodes: durability, revocation, checks of receivers and metrics are on. Embedded, it is one node with SQLite and a thread a core, without Redis and PostgreSQL. The Node original (\`bench/node-peer\`)
+uses the sharded adapter and tells nobody who is online. Each figure is the median of ${runs} runs of ${seconds} s (\`idle\`: one run) on fresh nodes, the systems by turns; the load generator runs on the
+same cores. "must" and "aim" are what was set for the hub, against the Node original measured in the same run. Passwords: the hub hashes with ${Hub.hash}, the
+original with ${Peer.hash}.`;
+  const lines = names.map((name) => command(`--only ${on.includes('node') && name === 'half' ? 'closed,half' : name}`));
+  const parts = details(found, Object.fromEntries(systems.map(({ key, name }) => [key, name]))).map(({ head, rows }) => table(head, rows));
   return [
     `# How fast it is, measured`, `${set}. ${new Date().toISOString().slice(0, 10)}.`, command(args.join(' ')), setup,
     '## Beside the Node original', table(HEAD, comparison(found)), '## Everything that was measured', ...parts,
@@ -107,9 +109,10 @@ try {
   const measured = await all(stand);
   const report = text(measured, await setting(hub, stand));
   console.log(report);
-  faults = Object.values(measured.found.hub).reduce((sum, figures) => sum + (figures.faults ?? 0), 0);
+  const ours = on.filter((key) => key !== 'node').flatMap((key) => Object.values(measured.found[key]));
+  faults = ours.reduce((sum, figures) => sum + (figures.faults ?? 0), 0);
   const file = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
-  if (!quick && !values.only) await writeFile(file, `${report}\n`);
+  if (!quick && !values.only && !values.on) await writeFile(file, `${report}\n`);
 } finally {
   await stand.closes();
 }

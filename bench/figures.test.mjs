@@ -35,15 +35,15 @@ test('what is reached is the aim, the must, or neither', () => {
 });
 
 test('the comparison has the rows of what ran, with the embedded hub against two nodes of the original', () => {
-  const found = { hub: { closed: { rate: 8_000, cpu: 10 }, embedded: { rate: 6_000 } }, node: { closed: { rate: 2_000, cpu: 60 } } };
+  const found = { hub: { closed: { rate: 8_000, cpu: 10 } }, embedded: { closed: { rate: 6_000, cpu: 8 } }, node: { closed: { rate: 2_000, cpu: 60 } } };
   const rows = comparison(found);
   assert.deepEqual(rows.map((row) => row.slice(1)), [
-    ['2,000', '8,000', '4.00 x', '4 x', '8 x', 'must'],
-    ['60.0', '10.0', '1/6.00', '1/6', '1/10', 'must'],
-    ['2,000', '6,000', '3.00 x', '2 x', '5 x', 'must'],
+    ['2,000', '8,000', '4.00 x', '4 x', '8 x', 'must', '6,000'],
+    ['60.0', '10.0', '1/6.00', '1/6', '1/10', 'must', '8.00'],
+    ['2,000', '6,000', '3.00 x', '2 x', '5 x', 'must', '6,000'],
   ]);
   assert.equal(comparison({ hub: { closed: { rate: 8_000, cpu: 10 } } })[0][6], '–', 'without Node');
   const [deliveries, ...none] = details(found, { node: 'N', hub: 'H', embedded: 'E' });
-  assert.deepEqual(deliveries.rows.map((row) => row.slice(0, 2)), [['closed, N', '2,000'], ['closed, H', '8,000'], ['embedded, E', '6,000']]);
+  assert.deepEqual(deliveries.rows.map((row) => row.slice(0, 2)), [['closed, N', '2,000'], ['closed, H', '8,000'], ['closed, E', '6,000']]);
   assert.equal(none.length, 0);
 });

@@ -1,7 +1,6 @@
 // Conversations of 1,000 messages: the newest page of each, the way back from there, and all 1,000 in one answer.
 import { answers, withLoad } from '../support/load.mjs';
 import { writePeople } from '../support/systems.mjs';
-import { ofHub, ofPeer, settles } from './stored.mjs';
 
 const MESSAGES = 1_000;
 const CONVERSATIONS = 50;
@@ -10,10 +9,8 @@ const CONVERSATIONS = 50;
 async function readers(system, world) {
   if (system.readers) return system.readers;
   const people = await system.makes(world, 2 * CONVERSATIONS);
-  const made = system.key === 'hub' ? ofHub : ofPeer;
   const pairs = Array.from({ length: CONVERSATIONS }, (_, i) => [people[2 * i], people[2 * i + 1]]);
-  for (const [one, other] of pairs) await system.stand.postgres.sql(made([[one.id, other.id]], MESSAGES), system.database);
-  await settles(system.stand.postgres, system.database);
+  await system.converses(world, pairs, MESSAGES);
   return (system.readers = await writePeople(system.stand, `${system.key}-readers`, pairs.map(([one, other]) => ({ ...one, other: other.id }))));
 }
 

@@ -12,22 +12,27 @@ export function signed(secret, claims) {
   return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
 
+const asText = (id) => `'${id}'`;
+/** As SQLite has ids. */
+export const asBytes = (id) => `X'${id.replaceAll('-', '')}'`;
+
 /** Puts people with a session each into the database. Answers `{id, token}` of each. */
-export async function seed(sql, secret, count) {
+export async function seed(sql, secret, count, literal = asText) {
   const people = [];
-  while (people.length < count) people.push(...(await some(sql, secret, Math.min(CHUNK, count - people.length))));
+  while (people.length < count) people.push(...(await some(sql, secret, Math.min(CHUNK, count - people.length), literal)));
   return people;
 }
 
-async function some(sql, secret, count) {
+async function some(sql, secret, count, literal) {
   const now = Math.floor(Date.now() / 1000);
   const expires = now + 86_400;
+  const time = (seconds) => `'${new Date(seconds * 1000).toISOString().replace('Z', '+00:00')}'`;
   const people = Array.from({ length: count }, () => ({ id: randomUUID(), session: randomUUID() }));
   const rows = (row) => people.map(row).join(', ');
-  const user = ({ id }, i) => `('${id}', 'Person ${i}', 'person ${i}', '${id}@example.org', '-', now(), now())`;
+  const user = ({ id }, i) => `(${literal(id)}, 'Person ${i}', 'person ${i}', '${id}@example.org', '-', ${time(now)}, ${time(now)})`;
   await sql(`INSERT INTO users (id, full_name, name_folded, email, password_hash, created_at, updated_at) VALUES ${rows(user)}`);
-  await sql(`INSERT INTO user_log (user_id) VALUES ${rows(({ id }) => `('${id}')`)}`);
-  const session = ({ id, session: own }) => `('${own}', '${id}', now(), to_timestamp(${expires}))`;
+  await sql(`INSERT INTO user_log (user_id) VALUES ${rows(({ id }) => `(${literal(id)})`)}`);
+  const session = ({ id, session: own }) => `(${literal(own)}, ${literal(id)}, ${time(now)}, ${time(expires)})`;
   await sql(`INSERT INTO sessions (id, user_id, created_at, expires_at) VALUES ${rows(session)}`);
   return people.map(({ id, session: sid }) => ({ id, token: signed(secret, { sub: id, sid, iat: now, exp: expires }) }));
 }

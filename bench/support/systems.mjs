@@ -1,11 +1,14 @@
 // The systems that are compared: the hub on Redis and PostgreSQL, the hub with nothing but itself, and the stack that it replaces.
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { peerPeople } from '../presence/people.mjs';
-import { seed } from './seed.mjs';
+import { ofHub, ofPeer, settles } from '../scenarios/stored.mjs';
+import { asBytes, seed } from './seed.mjs';
 
 const PEER = 'peer';
 const server = fileURLToPath(new URL('../node-peer/server.js', import.meta.url));
@@ -44,6 +47,13 @@ class System {
     return writePeople(this.stand, `${this.key}-${count}`, this.people.slice(0, count));
   }
 
+  /** Conversations of so many messages each, between pairs of people of whom nothing else is known. */
+  async converses(_world, pairs, count) {
+    const { postgres } = this.stand;
+    for (const [one, other] of pairs) await postgres.sql(this.conversations([[one.id, other.id]], count), this.database);
+    await settles(postgres, this.database);
+  }
+
   /** Nodes for as long as `work` takes, and nothing of them in Redis after it. */
   async runs(count, work) {
     const { stand } = this;
@@ -66,7 +76,8 @@ export class Hub extends System {
   name = 'hubbub';
   most = 6;
   database = 'faults';
-  hash = 'argon2id (19 MiB, 2 rounds)';
+  static hash = 'argon2id (19 MiB, 2 rounds)';
+  conversations = ofHub;
 
   /** One of so many nodes, which divide the cores among them. */
   starts(_index, nodes) {
@@ -86,24 +97,37 @@ export class Hub extends System {
 
 export class Embedded extends System {
   key = 'embedded';
-  name = 'hubbub embedded (one node, SQLite)';
+  name = 'hubbub embedded';
   most = 1;
   embedded = true;
-  hash = 'argon2id (19 MiB, 2 rounds)';
 
-  async starts() {
-    const folder = join(this.stand.folder, 'embedded');
-    await mkdir(folder, { recursive: true });
-    return this.stand.hubbub(this.settings.hub, { ...SIGN_UPS, ...this.settings.env, DATABASE_URL: `sqlite://${folder}/hubbub.db`, REDIS_URL: '' });
+  get #file() {
+    return join(this.stand.folder, 'embedded', 'hubbub.db');
   }
 
-  async makes({ urls }, count) {
-    const [people, before] = [[], this.people.length];
-    const next = async () => {
-      while (count > 0) people.push(await signsUp(urls[0], `e${before + (count -= 1)}`));
-    };
-    await Promise.all(Array.from({ length: 8 }, next));
-    return people;
+  async starts() {
+    await mkdir(dirname(this.#file), { recursive: true });
+    return this.stand.hubbub(this.settings.hub, { ...SIGN_UPS, ...this.settings.env, DATABASE_URL: `sqlite://${this.#file}`, REDIS_URL: '' });
+  }
+
+  makes(_world, count) {
+    // The node has the file open, too: whoever comes second waits.
+    const sql = (statement) => promisify(execFile)('sqlite3', ['-cmd', '.timeout 10000', this.#file, statement]);
+    return seed(sql, this.stand.secret, count, asBytes);
+  }
+
+  /** By sending them, all conversations at once. */
+  async converses({ urls }, pairs, count) {
+    await Promise.all(pairs.map(async ([one, other]) => {
+      for (let n = 0; n < count; n += 1) {
+        const [from, to] = n % 2 === 0 ? [one, other] : [other, one];
+        const headers = { 'content-type': 'application/json', cookie: `jwt=${from.token}` };
+        const body = JSON.stringify({ text: `message ${n} of a conversation, as long as others` });
+        const answer = await fetch(`${urls[0]}/api/messages/send/${to.id}`, { method: 'POST', headers, body });
+        if (answer.status !== 201) throw new Error(`send: ${answer.status} ${await answer.text()}`);
+        await answer.arrayBuffer();
+      }
+    }));
   }
 }
 
@@ -112,7 +136,8 @@ export class Peer extends System {
   name = 'Node original';
   most = 6;
   database = PEER;
-  hash = 'bcrypt (cost 10)';
+  static hash = 'bcrypt (cost 10)';
+  conversations = ofPeer;
 
   static get installed() {
     return existsSync(fileURLToPath(new URL('../node-peer/node_modules', import.meta.url)));

@@ -23,6 +23,12 @@ use std::{
 /// How long a connection may lie idle before it is asked whether it is alive. Asking at every use costs a round trip.
 pub(super) const TRUST_IDLE: Duration = Duration::from_secs(30);
 
+/// Rows that SQLite's thread may be ahead of whoever reads them: a page of history and more, so that neither waits for the other in the
+/// middle of one.
+const ROWS_AHEAD: usize = 1_024;
+/// Bytes of a SQLite file that are read in place. Each write by another connection makes a connection's own cache of pages worthless.
+const MAPPED: &str = "268435456";
+
 /// How often a process looks whether another let go of the lock file.
 const LOCK_POLL: Duration = Duration::from_millis(25);
 
@@ -144,7 +150,7 @@ fn sqlite(config: &config::Database, connections: u32, read_only: bool) -> Conne
         .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
             let options = options.busy_timeout(timeout).foreign_keys(true);
             if read_only {
-                options.read_only(true)
+                options.read_only(true).row_buffer_size(ROWS_AHEAD).pragma("mmap_size", MAPPED)
             } else {
                 // FULL, since NORMAL can lose an acknowledged commit when the power fails. What a single statement would have to
                 // undo is kept in memory; a checkpoint writes each page once, however often the log has it, and so comes less often.

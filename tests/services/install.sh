@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Rust and Node.js: PostgreSQL and Redis (as programs, not as services), make and the
-# Node packages of tests/client. Does nothing that is done already. Without root it says what to run, and fails.
+# install.sh [PROGRAM...]: installs what the tests need besides Rust and Node.js: PostgreSQL and Redis (as programs, not as services),
+# make and the Node packages of tests/client; and these programs, whose packages have their names. Does nothing that is done already.
+# Without root it says what to run, and fails.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/services/lib.sh"
@@ -10,6 +11,7 @@ command -v make >/dev/null || missing+=(make)
 command -v redis-server >/dev/null || missing+=(redis-server)
 if ! postgres_bin >/dev/null || ! command -v psql >/dev/null; then missing+=(postgresql); fi
 command -v setpriv >/dev/null || missing+=(util-linux)
+for program in "$@"; do command -v "$program" >/dev/null || missing+=("$program"); done
 
 install_packages() {
   local policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/hubbub-test.conf made=()
@@ -45,7 +47,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "installing ${missing[*]}"
     install_packages "${missing[@]}"
   else
-    echo "The tests need packages that are not installed. Please run:" >&2
+    echo "Packages are needed that are not installed. Please run:" >&2
     echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
     exit 1
   fi

@@ -135,3 +135,19 @@ on_both! {
         vec![store]
     }
 }
+
+/// As `.cargo/config.toml` has it. Without that everything works, but those who read wait for each other.
+#[tokio::test]
+async fn sqlite_lets_threads_read_without_a_lock_that_all_of_them_take() {
+    let bench = Bench::sqlite();
+    let store = bench.store().await;
+
+    let options = store.read.query_all_raw(sql(&store.read, "SELECT compile_options FROM pragma_compile_options", [])).await;
+    let mapped = store.read.query_one_raw(sql(&store.read, "PRAGMA mmap_size", [])).await.expect("a pragma").expect("a row");
+
+    let options: Vec<String> = options.expect("a pragma").iter().map(|row| row.try_get_by_index(0).expect("a text")).collect();
+    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(options.iter().all(|option| option != "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    assert!(mapped.try_get_by_index::<i64>(0).expect("a number") > 0);
+    bench.close([store]).await;
+}
