@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{hub::Hub, transport::link::Cut};
+use super::{connection::LocalSocket, hub::Hub, transport::link::Cut};
 use crate::config::Cluster;
 
 /// A node has too many when it has more than this part above the mean …
@@ -86,7 +86,8 @@ pub(super) async fn run(hub: Hub, config: Cluster, debt: Debt) {
             continue;
         }
         let Some(others) = hub.services().nodes.loads().await else { continue };
-        let closes = plan.step(sockets, &others, Instant::now());
+        let staying = if plan.is_shedding() { staying(&hub).len() as u64 } else { sockets };
+        let closes = plan.step(staying, &others, Instant::now());
         if !plan.is_shedding() {
             debt.forgive();
         }
@@ -97,8 +98,15 @@ pub(super) async fn run(hub: Hub, config: Cluster, debt: Debt) {
     }
 }
 
-fn shed(hub: &Hub, debt: &Debt, count: u64) {
+/// Sockets without those that are closed already, and have not come to their end yet.
+fn staying(hub: &Hub) -> Vec<LocalSocket> {
     let mut sockets = hub.sockets();
+    sockets.retain(|socket| socket.link().reason().is_none());
+    sockets
+}
+
+fn shed(hub: &Hub, debt: &Debt, count: u64) {
+    let mut sockets = staying(hub);
     sockets.shuffle(&mut rand::rng());
     sockets.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     debt.owe(sockets.len() as u64);
